@@ -11,6 +11,9 @@ export interface Lock {
   release(): void
 }
 
+/** Held locks: a connection that nothing refers to is closed by the garbage collector, and its lock is gone. */
+const held = new Set<Database.Database>()
+
 /**
  * Takes a lock that the operating system drops when its process ends, however it ends: an exclusive
  * transaction on an empty SQLite file of the lock's own. So there is no stale lock to clean up.
@@ -32,9 +35,10 @@ export function acquireLock(directory: string, name: LockName): Lock {
       { cause },
     )
   }
+  held.add(database)
   return {
     release: () => {
-      if (database.open) database.close()
+      if (held.delete(database)) database.close()
     },
   }
 }
