@@ -1,7 +1,7 @@
 import { TextrecError } from '../errors.js'
 
 /** Element types that our graphs use, in ONNX's names. */
-export type ElementType = 'float32' | 'float16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
+export type ElementType = 'float32' | 'float64' | 'float16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
 
 /** One dimension: a size, or a name for a size that is known when the graph runs. */
 export type Dim = number | string
@@ -15,7 +15,14 @@ export type Attribute =
   | { readonly tensor: Constant }
 export type Attributes = { readonly [name: string]: Attribute }
 
-export type ConstantData = Float32Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
+export type ConstantData =
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | Int32Array
+  | BigInt64Array
 
 /** A value that flows through one graph: an input, a constant or a node's output. */
 export interface Value {
@@ -168,6 +175,7 @@ export class Graph {
 
 function elementTypeOf(data: ConstantData): ElementType {
   if (data instanceof Float32Array) return 'float32'
+  if (data instanceof Float64Array) return 'float64'
   if (data instanceof Uint16Array) return 'float16'
   if (data instanceof Int8Array) return 'int8'
   if (data instanceof Uint8Array) return 'uint8'

@@ -17,6 +17,7 @@ const ELEMENT_TYPE: { readonly [type in ElementType]: number } = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
 }
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const
 

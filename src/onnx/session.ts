@@ -39,8 +39,8 @@ export function onnxRuntime(): typeof Ort {
 
 /** A tensor over `data` (not copied). */
 export function tensor(
-  type: 'float32' | 'int8' | 'uint8' | 'int32' | 'int64',
-  data: Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array,
+  type: 'float32' | 'float64' | 'int8' | 'uint8' | 'int32' | 'int64',
+  data: Float32Array | Float64Array | Int8Array | Uint8Array | Int32Array | BigInt64Array,
   dims: readonly number[],
 ): Tensor {
   const { Tensor } = onnxRuntime()
