@@ -1,0 +1,46 @@
+import { addScaled, normalize } from '../math/matrix.js'
+
+/** One thing that says something about a person's taste. */
+export interface Signal {
+  /** [dim] unit vector of the item or text. */
+  readonly vector: Float32Array
+  /** How much it counts; below zero it pushes away. */
+  readonly weight: number
+}
+
+export const TASTE = {
+  /** So many events back, an event counts half. */
+  halfLifeEvents: 10,
+  /** A dislike counts this much of a like, the other way round. */
+  dislike: 0.5,
+  /** What the person says in words counts as much as this many likes. */
+  text: 2,
+} as const
+
+/**
+ * Weight of each event of a history, oldest first: halved every `halfLifeEvents` events back, times the square
+ * of how well it was rated on the catalogue's own scale (the worst rating counts nothing, one in the middle a
+ * quarter, no rating full).
+ * @param values [events] ratings; NaN where there is none
+ * @param range lowest and highest rating in the catalogue; undefined where nobody rates
+ */
+export function historyWeights(
+  values: Float32Array,
+  range: { readonly lowest: number; readonly highest: number } | undefined,
+  halfLifeEvents: number = TASTE.halfLifeEvents,
+): Float32Array {
+  return values.map((value, i) => {
+    const recency = 0.5 ** ((values.length - 1 - i) / halfLifeEvents)
+    if (Number.isNaN(value) || range === undefined || range.highest <= range.lowest) return recency
+    return recency * ((value - range.lowest) / (range.highest - range.lowest)) ** 2
+  })
+}
+
+/** The unit vector of a person: the weighted sum of their signals. Undefined when they cancel or there are none. */
+export function personVector(signals: readonly Signal[]): Float32Array | undefined {
+  if (signals.length === 0) return undefined
+  const sum = new Float32Array(signals[0].vector.length)
+  for (const { vector, weight } of signals) addScaled(sum, vector, weight)
+  normalize(sum)
+  return sum.some((value) => value !== 0) ? sum : undefined
+}
