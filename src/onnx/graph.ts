@@ -1,4 +1,5 @@
 import { TextrecError } from '../errors.js'
+import type { Ops } from './ops.js'
 
 /** Element types that our graphs use, in ONNX's names. */
 export type ElementType = 'float32' | 'float64' | 'float16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
@@ -59,6 +60,15 @@ export interface NodeOptions {
 }
 
 /**
+ * A derivative given by hand: how the gradient of one value becomes gradients of `inputs` (undefined: none).
+ * It stands in for the rules of all the nodes between them (JAX calls it custom_vjp).
+ */
+export interface Derivative {
+  readonly inputs: readonly Value[]
+  readonly backward: (ops: Ops, gradient: Value) => readonly (Value | undefined)[]
+}
+
+/**
  * A model under construction. Nodes are added in the order in which they run; a value belongs to the graph
  * that made it. `serializeModel` (protobuf.ts) turns a finished graph into ONNX bytes.
  */
@@ -67,6 +77,8 @@ export class Graph {
   readonly outputs: { readonly name: string; readonly value: Value }[] = []
   readonly constants: Constant[] = []
   readonly nodes: Node[] = []
+  /** Derivatives that gradient.ts must use in place of its rules, by the value they belong to. */
+  readonly derivatives = new Map<Value, Derivative>()
   private readonly names = new Set<string>()
   private readonly counters = new Map<string, number>()
 

@@ -1,0 +1,67 @@
+import type { Value } from '#src/onnx/graph.js'
+import type { Ops } from '#src/onnx/ops.js'
+import { l2Normalize, linear, logSoftmax, logSumExp, softmaxCrossEntropy } from '#src/onnx/ops-layers.js'
+
+const ROWS = [1, 0, 3, 3, 3, 1, 3]
+const int32 = (ops: Ops, values: number[], shape = [values.length]) =>
+  ops.graph.constant('indices', Int32Array.from(values), shape)
+
+function attention(ops: Ops, q: Value, k: Value, v: Value): Value {
+  const scores = ops.div(ops.matmul(q, k, { transposeB: true }), 2)
+  const mask = ops.graph.constant('mask', Uint8Array.of(1, 0, 0, 1, 1, 0, 1, 1, 1), [3, 3], 'bool')
+  return ops.matmul(ops.softmax(ops.where(mask, scores, -1e9)), v)
+}
+
+function crossEntropy(ops: Ops, hidden: Value, table: Value): Value {
+  const targets = ops.gatherRows(table, int32(ops, [2, 0, 2, 1]))
+  const weights = ops.graph.constant('weights', Float32Array.of(1, 0, 1, 1), [4, 1])
+  const logits = ops.matmul(hidden, table, { transposeB: true })
+  return softmaxCrossEntropy(ops, logits, ops.reduceSum(ops.mul(hidden, targets), [1], true), weights)
+}
+
+/** The same operators as scripts/fixtures/gradients.py, by the same names. */
+export const CASES: { readonly [name: string]: (ops: Ops, x: readonly Value[]) => Value } = {
+  add: (ops, [a, b]) => ops.add(a, b),
+  sub: (ops, [a, b]) => ops.sub(a, b),
+  mul: (ops, [a, b]) => ops.mul(a, b),
+  'mul scalar': (ops, [a, b]) => ops.mul(a, b),
+  div: (ops, [a, b]) => ops.div(a, b),
+  'same value twice': (ops, [a]) => ops.add(ops.mul(a, a), a),
+  neg: (ops, [a]) => ops.neg(a),
+  exp: (ops, [a]) => ops.exp(a),
+  log: (ops, [a]) => ops.log(a),
+  sqrt: (ops, [a]) => ops.sqrt(a),
+  erf: (ops, [a]) => ops.erf(a),
+  relu: (ops, [a]) => ops.relu(a),
+  sigmoid: (ops, [a]) => ops.sigmoid(a),
+  tanh: (ops, [a]) => ops.tanh(a),
+  gelu: (ops, [a]) => ops.gelu(a),
+  softmax: (ops, [a]) => ops.softmax(a),
+  logSoftmax: (ops, [a]) => logSoftmax(ops, a),
+  logSumExp: (ops, [a]) => logSumExp(ops, a),
+  matmul: (ops, [a, b]) => ops.matmul(a, b),
+  'matmul transposeA': (ops, [a, b]) => ops.matmul(a, b, { transposeA: true }),
+  'matmul transposeB': (ops, [a, b]) => ops.matmul(a, b, { transposeB: true }),
+  'matmul transposeAB': (ops, [a, b]) => ops.matmul(a, b, { transposeA: true, transposeB: true }),
+  'matmul batched': (ops, [a, b]) => ops.matmul(a, b, { transposeB: true }),
+  'matmul broadcast': (ops, [a, b]) => ops.matmul(a, b),
+  linear: (ops, [x, w, b]) => linear(ops, x, w, b),
+  gatherRows: (ops, [t]) => ops.gatherRows(t, int32(ops, ROWS)),
+  'gatherRows matrix': (ops, [t]) => ops.gatherRows(t, int32(ops, [1, 1, 0, 1], [2, 2])),
+  scatterRows: (ops, [r]) => ops.scatterRows(r, int32(ops, ROWS), 5),
+  reduceSum: (ops, [a]) => ops.reduceSum(a, [0, 2]),
+  reduceMean: (ops, [a]) => ops.reduceMean(a, [1], true),
+  sum: (ops, [a]) => ops.sum(a),
+  mean: (ops, [a]) => ops.mean(a),
+  transpose: (ops, [a]) => ops.transpose(a, [2, 0, 1]),
+  reshape: (ops, [a]) => ops.reshape(a, [3, 4]),
+  expand: (ops, [a]) => ops.expand(a, [2, 3]),
+  concat: (ops, [a, b]) => ops.concat([a, b], 1),
+  slice: (ops, [a]) => ops.slice(a, 1, 1, 3),
+  where: (ops, [a, b]) => ops.where(ops.graph.constant('c', Uint8Array.of(1, 0, 1), [1, 3], 'bool'), a, b),
+  stopGradient: (ops, [a]) => ops.mul(a, ops.stopGradient(a)),
+  layerNorm: (ops, [x, s, b]) => ops.layerNorm(x, s, b),
+  l2Normalize: (ops, [a]) => l2Normalize(ops, a),
+  'causal attention': (ops, [q, k, v]) => attention(ops, q, k, v),
+  softmaxCrossEntropy: (ops, [h, t]) => crossEntropy(ops, h, t),
+}
