@@ -54,12 +54,16 @@ export function tensor(
 export class Session {
   private constructor(private readonly session: Ort.InferenceSession) {}
 
-  /** @throws RUNTIME_FAILED with ONNX Runtime's own words as the cause. */
-  static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  /**
+   * @param model the bytes of a model, or the path of an ONNX file (which finds its external data beside it).
+   * @throws RUNTIME_FAILED with ONNX Runtime's own words as the cause.
+   */
+  static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
     const { InferenceSession } = onnxRuntime()
     const device = options.device ?? 'cpu'
     try {
-      const session = await InferenceSession.create(model, {
+      // Two overloads, one per type of model: the cast chooses one for both.
+      const session = await InferenceSession.create(model as string, {
         executionProviders: [device],
         graphOptimizationLevel: options.optimization ?? 'all',
         intraOpNumThreads: options.threads ?? 0,
@@ -78,6 +82,14 @@ export class Session {
         { cause },
       )
     }
+  }
+
+  get inputNames(): readonly string[] {
+    return this.session.inputNames
+  }
+
+  get outputNames(): readonly string[] {
+    return this.session.outputNames
   }
 
   /** @param fetches tensors to write outputs into, or names; all outputs when absent. */

@@ -1,0 +1,167 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { TextrecError } from '../errors.js'
+import { matrix } from '../math/matrix.js'
+import { WorkerClient } from '../onnx/worker-client.js'
+import { anything, choice, integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
+import type { Device, DeviceChoice, Dtype, DtypeChoice, Matrix, OnProgress } from '../types.js'
+import type { Encoded, EncodeRequest, EncoderFacts, OpenRequest } from './engine.js'
+import { resolveModel } from './resolve-model.js'
+
+export interface OpenEncoderOptions {
+  /** Default 'auto': a GPU that is there and has its libraries, else the CPU. */
+  readonly device?: DeviceChoice
+  /** Default 'auto': int8 on a CPU with exact 8-bit products, else fp32. */
+  readonly dtype?: DtypeChoice
+  /** Threads for one batch on the CPU. Default 0: one per processor, at most 8. */
+  readonly threads?: number
+  /** Where built graphs and downloaded models are kept. Default: `defaultCacheDirectory()`. */
+  readonly cacheDirectory?: string
+  readonly onProgress?: OnProgress
+}
+
+export interface EncodeOptions {
+  /** Some encoders want questions and documents marked apart. Default 'passage'. */
+  readonly kind?: 'query' | 'passage'
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/** Unit vectors, one row per text, and what became of the long ones. */
+export interface EncodedTexts extends Matrix {
+  /** Tokens that were computed, padding not counted. */
+  readonly tokens: number
+  /** Texts that were longer than `maxTokens` and were encoded as several overlapping windows. */
+  readonly split: number
+  /** Texts of more than 256 windows, of which evenly spread ones stand for the whole. */
+  readonly sampled: number
+}
+
+const OPEN_OPTIONS: OptionTable<Omit<OpenEncoderOptions, never>> = {
+  device: choice<DeviceChoice>('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
+  dtype: choice<DtypeChoice>('auto', ['auto', 'fp32', 'int8']),
+  threads: integer(0, 0, 256),
+  cacheDirectory: optional(text('')),
+  onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
+}
+
+const ENCODE_OPTIONS: OptionTable<EncodeOptions> = {
+  kind: choice<'query' | 'passage'>('passage', ['query', 'passage']),
+  signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
+  onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
+}
+
+/**
+ * A pretrained encoder in a worker thread: texts in, unit vectors out. The caller's thread stays responsive.
+ * Vectors may be compared only if their encoders have the same `fingerprint`.
+ */
+export class Encoder {
+  private constructor(
+    readonly name: string,
+    private readonly facts: EncoderFacts,
+    private readonly worker: WorkerClient,
+  ) {}
+
+  /** See `openEncoder`. */
+  static async open(name: string, options: OpenEncoderOptions = {}): Promise<Encoder> {
+    const { onProgress, ...resolved } = resolveOptions('openEncoder', OPEN_OPTIONS, options)
+    const cacheDirectory = resolved.cacheDirectory ?? defaultCacheDirectory()
+    const source = await resolveModel(name, { cacheDirectory, onProgress })
+    const request: OpenRequest = {
+      source,
+      device: resolved.device ?? 'auto',
+      dtype: resolved.dtype ?? 'auto',
+      threads: resolved.threads ?? 0,
+      cacheDirectory,
+    }
+    const worker = new WorkerClient(new URL('./worker.js', import.meta.url), 'The encoder')
+    try {
+      return new Encoder(name, await worker.call('open', request, { onProgress }), worker)
+    } catch (error) {
+      await worker.close()
+      throw error
+    }
+  }
+
+  /** Names everything that the vectors depend on: weights, arithmetic, pooling, limits, prefixes. */
+  get fingerprint(): string {
+    return this.facts.fingerprint
+  }
+
+  /** Numbers in a vector. */
+  get dim(): number {
+    return this.facts.dim
+  }
+
+  get device(): Device {
+    return this.facts.device
+  }
+
+  get deviceReason(): string {
+    return this.facts.deviceReason
+  }
+
+  get dtype(): Dtype {
+    return this.facts.dtype
+  }
+
+  get dtypeReason(): string {
+    return this.facts.dtypeReason
+  }
+
+  /** Tokens in one window, special ones included; longer texts get several windows. */
+  get maxTokens(): number {
+    return this.facts.maxTokens
+  }
+
+  /**
+   * The vectors of texts of any length: finite, of length 1. A text beyond `maxTokens` is cut into overlapping
+   * windows whose vectors are averaged, weighted by their tokens. The empty text has a vector too: what the
+   * encoder says about nothing but its special tokens.
+   *
+   * In fp32 a text's vector does not depend on the other texts (differences below 1e-5); in int8 it does
+   * slightly, because a batch shares its 8-bit scales: see `embedTexts` for how repeated runs stay identical.
+   * @throws OPTION_INVALID if a text is no string; ABORTED if the signal fires, between two batches.
+   */
+  async encode(texts: readonly string[], options: EncodeOptions = {}): Promise<EncodedTexts> {
+    const { kind = 'passage', signal, onProgress } = resolveOptions('encode', ENCODE_OPTIONS, options)
+    for (const [i, text] of texts.entries()) {
+      if (typeof text !== 'string') {
+        throw new TextrecError(
+          'OPTION_INVALID',
+          `encode: text ${i} is not a string.`,
+          'Pass an array of strings.',
+        )
+      }
+    }
+    const request: EncodeRequest = { texts, kind }
+    const { vectors, ...rest } = await this.worker.call<EncodeRequest, Encoded, never>('encode', request, {
+      signal,
+      onProgress,
+    })
+    return { ...matrix(texts.length, this.dim, vectors), ...rest }
+  }
+
+  /** Lets what is running end, frees the model and ends the thread. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.worker.close()
+  }
+}
+
+/**
+ * Opens an encoder.
+ * @param name a known name ('all-MiniLM-L6-v2', see `knownEncoders`), a Hugging Face id ('org/name', downloaded
+ *   once) or the path of a folder with config.json, tokenizer.json and weights (*.safetensors or an ONNX file).
+ * @throws MODEL_UNKNOWN, MODEL_INVALID, MODEL_UNREACHABLE, DEVICE_MISSING, OPTION_*.
+ */
+export function openEncoder(name: string, options: OpenEncoderOptions = {}): Promise<Encoder> {
+  return Encoder.open(name, options)
+}
+
+/** $TEXTREC_CACHE, or textrec's folder in the user's cache ($XDG_CACHE_HOME, ~/.cache). */
+export function defaultCacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  if (environment.TEXTREC_CACHE) return environment.TEXTREC_CACHE
+  const base = environment.XDG_CACHE_HOME
+  // The XDG specification tells programs to ignore a relative path there.
+  return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'textrec')
+}

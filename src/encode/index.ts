@@ -1,0 +1,10 @@
+/** Text to vectors: pretrained BERT-family encoders, run by ONNX Runtime in a worker thread. */
+export {
+  defaultCacheDirectory,
+  type EncodedTexts,
+  type EncodeOptions,
+  Encoder,
+  type OpenEncoderOptions,
+  openEncoder,
+} from './encoder.js'
+export { DEFAULT_ENCODER, type KnownModel, knownEncoders } from './known-models.js'

@@ -1,0 +1,143 @@
+import { availableParallelism } from 'node:os'
+import { TextrecError } from '../errors.js'
+import {
+  chooseDevice,
+  chooseDtype,
+  type Decision,
+  deviceFailed,
+  hasByteProducts,
+  inspectMachine,
+} from '../onnx/device.js'
+import { serializeModel } from '../onnx/protobuf.js'
+import { Session, tensor } from '../onnx/session.js'
+import { nativeStep } from '../onnx/worker-server.js'
+import type { Device, Dtype, Progress } from '../types.js'
+import { maxTokensOf, readBertConfig } from './bert-config.js'
+import { buildBertGraph, GRAPH_VERSION, type GraphVariant } from './bert-graph.js'
+import { BertWeights } from './bert-weights.js'
+import type { OpenRequest } from './engine.js'
+import { hashOf, readModelFile, readModelJson } from './files.js'
+import { cachedGraph } from './graph-cache.js'
+import { openOnnxNetwork } from './onnx-network.js'
+import { Safetensors } from './safetensors.js'
+
+/** Token ids to unit vectors. */
+export interface Network {
+  readonly dim: number
+  readonly maxTokens: number
+  readonly vocabulary: number
+  /** What the vectors depend on: weights, sizes, arithmetic, pooling. Not the device. */
+  readonly fingerprint: string
+  readonly variant: string
+  readonly device: Decision<Device>
+  readonly dtype: Decision<Dtype>
+  /** ids and mask: [batch, tokens], padding last. Returns [batch, dim]. */
+  run(ids: Int32Array, mask: Int32Array, batch: number, tokens: number): Promise<Float32Array>
+  close(): Promise<void>
+}
+
+/** More threads than these do not help batches of this size. */
+const MAX_THREADS = 8
+
+/** The number of threads to use: what was asked for, or for 0 one per processor up to MAX_THREADS. */
+export function threadsFor(asked: number): number {
+  return asked > 0 ? asked : Math.min(availableParallelism(), MAX_THREADS)
+}
+
+/**
+ * Opens the network of a model in this thread.
+ * @throws MODEL_INVALID, DEVICE_MISSING, RUNTIME_FAILED.
+ */
+export async function openNetwork(
+  request: OpenRequest,
+  onProgress: (progress: Progress) => void,
+): Promise<Network> {
+  return request.source.weights.kind === 'onnx'
+    ? openOnnxNetwork(request, request.source.weights)
+    : openBertNetwork(request, request.source.weights, onProgress)
+}
+
+async function openBertNetwork(
+  request: OpenRequest,
+  files: { readonly path: string; readonly config: string },
+  onProgress: (progress: Progress) => void,
+): Promise<Network> {
+  const { source } = request
+  const shape = readBertConfig(await readModelJson(files.config), files.config)
+  const weights = await readModelFile(files.path)
+  const sha256 = hashOf(weights)
+  if (source.sha256 !== undefined && source.sha256 !== sha256) {
+    throw new TextrecError(
+      'MODEL_INVALID',
+      `${files.path} has SHA-256 ${sha256}, not ${source.sha256}.`,
+      'Delete it, so that it is downloaded again.',
+    )
+  }
+  const machine = inspectMachine()
+  const openOn = async (device: Decision<Device>): Promise<Network> => {
+    const dtype = chooseDtype(request.dtype, device.chosen, machine)
+    const variant: GraphVariant =
+      dtype.chosen === 'fp32' ? 'fp32' : hasByteProducts(machine) ? 'int8' : 'int8-7bit'
+    const identity = { version: GRAPH_VERSION, sha256, shape, variant, pooling: source.pooling }
+    const fingerprint = hashOf(identity)
+    const model = await cachedGraph(request.cacheDirectory, fingerprint, async () => {
+      onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
+      const tensors = new BertWeights(Safetensors.parse(weights, files.path), shape)
+      const bytes = serializeModel(buildBertGraph(tensors, shape, { variant, pooling: source.pooling }))
+      onProgress({ stage: 'build encoder', done: 1, total: 1, unit: 'graphs' })
+      return bytes
+    })
+    const session = await createSession(model, device.chosen, request.threads)
+    return {
+      dim: shape.hidden,
+      maxTokens: maxTokensOf(shape),
+      vocabulary: shape.vocabulary,
+      fingerprint,
+      variant,
+      device,
+      dtype,
+      async run(ids, mask, batch, tokens) {
+        const feeds = {
+          ids: tensor('int32', ids, [batch, tokens]),
+          mask: tensor('int32', mask, [batch, tokens]),
+        }
+        const { vectors } = await nativeStep(() => session.run(feeds))
+        return vectors.data as Float32Array
+      },
+      close: () => nativeStep(() => session.close()),
+    }
+  }
+  return onChosenDevice(request, openOn)
+}
+
+/** A session on `device`. @throws DEVICE_MISSING for a GPU that cannot be used. */
+export async function createSession(
+  model: Uint8Array | string,
+  device: Device,
+  threads: number,
+  optimization: 'basic' | 'all' = 'basic',
+): Promise<Session> {
+  try {
+    return await nativeStep(() =>
+      Session.create(model, { device, threads: threadsFor(threads), optimization }),
+    )
+  } catch (cause) {
+    if (device === 'cpu') throw cause
+    throw deviceFailed(device, cause)
+  }
+}
+
+/** Opens on the device that was asked for; 'auto' falls back to the CPU, saying why, if its choice fails. */
+export async function onChosenDevice(
+  request: OpenRequest,
+  open: (device: Decision<Device>) => Promise<Network>,
+): Promise<Network> {
+  const device = chooseDevice(request.device)
+  try {
+    return await open(device)
+  } catch (error) {
+    const usable = request.device === 'auto' && device.chosen !== 'cpu'
+    if (!usable || !(error instanceof TextrecError) || error.code !== 'DEVICE_MISSING') throw error
+    return open({ chosen: 'cpu', reason: `device '${device.chosen}' could not be started` })
+  }
+}
