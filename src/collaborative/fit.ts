@@ -1,0 +1,174 @@
+import { TextrecError } from '../errors.js'
+import { WorkerClient } from '../onnx/worker-client.js'
+import { chooseParameters, type FitContext, type RankerRecipe, rankerOf, type Trial } from '../ranking.js'
+import type { InteractionTable, OnProgress } from '../types.js'
+import { type NeighbourLists, nearestOnly } from './neighbours.js'
+import { distinctPairs } from './pairs.js'
+import {
+  type CollaborativeParameters,
+  type CollaborativeScorer,
+  EaseScorer,
+  NeighbourScorer,
+} from './scorer.js'
+import type { EaseRequest, NeighbourRequest } from './worker.js'
+
+/** EASE keeps a weight for each pair of warm items: 4 bytes each to keep and 12 while they are made. */
+export const EASE_MOST_ITEMS = 10_000
+/** The candidates that validation chooses from. */
+export const EASE_LAMBDAS = [5, 10, 20, 50, 100, 200, 500, 1000] as const
+export const NEIGHBOUR_COUNTS = [20, 50, 100, 200, 1000] as const
+export const NEIGHBOUR_SHRINKAGES = [0, 5, 10, 20, 50, 100] as const
+
+/** 'auto' lets validation choose, among both where the catalogue is small enough for EASE. */
+export type CollaborativeKind = 'auto' | 'ease' | 'neighbours'
+
+export interface FitOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+  /** Threads for EASE; 0 lets ONNX Runtime choose. Default 0. */
+  readonly threads?: number
+}
+
+export interface FittedCollaborative {
+  readonly scorer: CollaborativeScorer
+  /** Every candidate and its NDCG@10 on validation; empty where there was nothing to choose by. */
+  readonly trials: readonly Trial<CollaborativeParameters>[]
+}
+
+/**
+ * Fits a scorer with given parameters. Computes in a worker thread.
+ * @throws NOT_ENOUGH_DATA without interactions, OPTION_INVALID for EASE over EASE_MOST_ITEMS, ABORTED.
+ */
+export async function fitScorer(
+  table: InteractionTable,
+  parameters: CollaborativeParameters,
+  options: FitOptions = {},
+): Promise<CollaborativeScorer> {
+  return withFitter(options, (fitter) => fitter.fit(table, parameters))
+}
+
+/**
+ * Chooses the kind and its parameters by NDCG@10 on `context.validation`, then fits on all of training.
+ * Without validation cases, EASE with lambda 100 or, in large catalogues, 100 neighbours with shrinkage 10.
+ */
+export async function fitCollaborative(
+  context: FitContext,
+  kind: CollaborativeKind = 'auto',
+  options: Pick<FitOptions, 'threads'> = {},
+): Promise<FittedCollaborative> {
+  return withFitter(
+    { ...options, signal: context.signal, onProgress: context.onProgress },
+    async (fitter) => {
+      const candidates = candidatesFor(kind, context)
+      const { best, trials } = await chooseParameters(
+        candidates,
+        async (parameters, table) => rankerOf(await fitter.fit(table, parameters)),
+        context,
+      )
+      return { scorer: await fitter.fit(context.training, best), trials }
+    },
+  )
+}
+
+/** The baseline 'ease' or 'item-knn', or whichever validation prefers. */
+export function collaborativeRecipe(
+  kind: CollaborativeKind,
+  options: Pick<FitOptions, 'threads'> = {},
+): RankerRecipe {
+  const name = { auto: 'collaborative', ease: 'ease', neighbours: 'item-knn' }[kind]
+  return {
+    name,
+    fit: async (context) => {
+      const { scorer } = await fitCollaborative(context, kind, options)
+      return { ...rankerOf(scorer), name }
+    },
+  }
+}
+
+/** The defaults come first: they are what is taken where validation cannot choose. */
+function candidatesFor(
+  kind: CollaborativeKind,
+  { training, validation }: FitContext,
+): CollaborativeParameters[] {
+  const fits = new Set(training.items).size <= EASE_MOST_ITEMS
+  const ease = EASE_LAMBDAS.map((lambda) => ({ kind: 'ease', lambda }) as const)
+  const neighbours = NEIGHBOUR_SHRINKAGES.flatMap((shrinkage) =>
+    NEIGHBOUR_COUNTS.map((count) => ({ kind: 'neighbours', count, shrinkage }) as const),
+  )
+  const standard = [
+    { kind: 'ease', lambda: 100 },
+    { kind: 'neighbours', count: 100, shrinkage: 10 },
+  ] as const
+  const all = validation.length === 0 ? standard : [...ease, ...neighbours]
+  if (kind === 'auto') return all.filter((candidate) => candidate.kind !== 'ease' || fits)
+  return all.filter((candidate) => candidate.kind === kind)
+}
+
+async function withFitter<T>(options: FitOptions, use: (fitter: Fitter) => Promise<T>): Promise<T> {
+  const fitter = new Fitter(options)
+  try {
+    return await use(fitter)
+  } finally {
+    await fitter.close()
+  }
+}
+
+/** One worker thread for a series of fits. */
+class Fitter {
+  private readonly worker = new WorkerClient(
+    new URL('./worker.js', import.meta.url),
+    'Learning item-item scores',
+  )
+  /** The last full neighbour lists: shorter ones of the same table and shrinkage are cut from them. */
+  private full: { table: InteractionTable; shrinkage: number; lists: NeighbourLists } | undefined
+
+  constructor(private readonly options: FitOptions) {}
+
+  async fit(table: InteractionTable, parameters: CollaborativeParameters): Promise<CollaborativeScorer> {
+    const pairs = distinctPairs(table)
+    const { warm, itemCount } = pairs
+    if (parameters.kind === 'ease') {
+      if (warm.length > EASE_MOST_ITEMS) {
+        throw new TextrecError(
+          'OPTION_INVALID',
+          `EASE was asked for ${warm.length} items with interactions.`,
+          `It can do ${EASE_MOST_ITEMS}; use 'neighbours' or 'auto'.`,
+        )
+      }
+      const request: EaseRequest = {
+        starts: pairs.starts,
+        items: pairs.items,
+        warmCount: warm.length,
+        lambda: parameters.lambda,
+        threads: this.options.threads ?? 0,
+      }
+      const weights = await this.call<EaseRequest, Float32Array>('ease', request)
+      return new EaseScorer(warm, itemCount, weights, parameters.lambda)
+    }
+    const { count, shrinkage } = parameters
+    if (this.full?.table !== table || this.full.shrinkage !== shrinkage) {
+      const request: NeighbourRequest = {
+        starts: pairs.starts,
+        items: pairs.items,
+        warmCount: warm.length,
+        count: Math.max(count, ...NEIGHBOUR_COUNTS),
+        shrinkage,
+      }
+      this.full = { table, shrinkage, lists: await this.call('neighbours', request) }
+    }
+    return new NeighbourScorer(warm, itemCount, nearestOnly(this.full.lists, count), { count, shrinkage })
+  }
+
+  close(): Promise<void> {
+    return this.worker.close()
+  }
+
+  private call<A, R>(method: string, request: A): Promise<R> {
+    const { signal, onProgress } = this.options
+    return this.worker.call<A, R, number>(method, request, {
+      signal,
+      onProgress: (share) =>
+        onProgress?.({ stage: 'item-item scores', done: Math.round(share * 100), total: 100, unit: 'steps' }),
+    })
+  }
+}
