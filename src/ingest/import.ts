@@ -1,0 +1,256 @@
+import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { TextrecError, throwIfAborted } from '../errors.js'
+import {
+  anything,
+  choice,
+  longRunning,
+  type OptionTable,
+  optional,
+  resolveOptions,
+  text,
+} from '../options.js'
+import type { OnProgress } from '../types.js'
+import { Batch, type RecordSink } from './batch.js'
+import { detect } from './detect.js'
+import { type FieldMap, fieldOf, synonymsText } from './fields.js'
+import { FORMATS, type Format, type FoundFormat } from './formats/format.js'
+import { LineSplitter } from './lines.js'
+import { RecordBuilder, TimeAgreement } from './records.js'
+import { RejectFile } from './rejects.js'
+import { type RecordKind, Refusal } from './rules.js'
+import { Source } from './source.js'
+
+type Paths = string | readonly string[]
+
+/** What to import. */
+export interface ImportSources {
+  /** Paths of files of each kind. */
+  readonly items?: Paths
+  readonly reviews?: Paths
+  readonly interactions?: Paths
+  /** Default 'auto': told by content. */
+  readonly format?: Format
+  /** field -> column, for columns that textrec does not know by name; column numbers for files without a header. */
+  readonly map?: { readonly [field: string]: string }
+  /** One reject file for all files of the call. Default: <directory>/rejects/<file name>.jsonl for each file. */
+  readonly rejects?: string
+}
+
+export interface ImportOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/** Of one file. accepted + rejected = read, and added + replaced + unchanged = accepted. */
+export interface FileReport {
+  readonly path: string
+  readonly kind: RecordKind
+  readonly format: FoundFormat
+  readonly read: number
+  readonly accepted: number
+  readonly rejected: number
+  readonly added: number
+  readonly replaced: number
+  readonly unchanged: number
+  /** Where the refused records are described; absent when there are none. */
+  readonly rejectFile?: string
+}
+
+export interface ImportReport {
+  readonly files: readonly FileReport[]
+  readonly read: number
+  readonly accepted: number
+  readonly rejected: number
+}
+
+const KINDS: readonly RecordKind[] = ['items', 'reviews', 'interactions']
+
+const isPaths = (value: unknown) =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((path) => typeof path === 'string'))
+const isTexts = (value: unknown) =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((column) => typeof column === 'string')
+
+const paths = { default: undefined, expected: 'a path or a list of paths', accepts: isPaths }
+const SOURCES: OptionTable<ImportSources> = {
+  items: paths,
+  reviews: paths,
+  interactions: paths,
+  format: choice<Format>('auto', FORMATS),
+  map: { default: {}, expected: 'an object { field: column }', accepts: isTexts },
+  rejects: optional(text('rejects.jsonl')),
+}
+const OPTIONS: OptionTable<ImportOptions> = {
+  signal: longRunning.signal,
+  onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
+}
+
+/**
+ * Reads files into the store: items first, then reviews, then interactions. Streaming, in transactions of some
+ * thousand records; what is refused goes to a reject file. Running it again on the same files changes nothing.
+ *
+ * Progress: `done` rows read over all files, figures bytes and totalBytes (on disk), accepted, rejected.
+ *
+ * @throws TextrecError OPTION_INVALID, FILE_UNREADABLE, FORMAT_UNKNOWN (before anything of the file is stored),
+ *   ABORTED (batches written so far stay, and a rerun goes over them without effect), and what the store throws.
+ */
+export async function importFiles(
+  store: RecordSink,
+  given: ImportSources,
+  givenOptions: Partial<ImportOptions> = {},
+): Promise<ImportReport> {
+  const sources = resolveOptions<ImportSources>('import', SOURCES, given)
+  const options = resolveOptions<ImportOptions>('import', OPTIONS, givenOptions)
+  const jobs = KINDS.flatMap((kind) => [sources[kind] ?? []].flat().map((path) => ({ kind, path })))
+  if (jobs.length === 0) {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      'import: there is no file.',
+      `Name some under ${KINDS.join(', ')}.`,
+    )
+  }
+  const maps = resolveMap(sources.map ?? {}, new Set(jobs.map(({ kind }) => kind)))
+  const run = new ImportRun(store, { ...sources, ...options }, maps)
+  const files: FileReport[] = []
+  try {
+    for (const { kind, path } of jobs) files.push(await run.file(kind, path))
+  } finally {
+    run.close()
+  }
+  const sum = (field: 'read' | 'accepted' | 'rejected') =>
+    files.reduce((total, file) => total + file[field], 0)
+  return { files, read: sum('read'), accepted: sum('accepted'), rejected: sum('rejected') }
+}
+
+type Maps = { readonly [K in RecordKind]: FieldMap }
+
+/** `map` by kind of record: a key counts for every kind that knows it. @throws TextrecError OPTION_INVALID */
+function resolveMap(map: { readonly [field: string]: string }, kinds: ReadonlySet<RecordKind>): Maps {
+  const maps: { [K in RecordKind]: { [field: string]: string } } = {
+    items: {},
+    reviews: {},
+    interactions: {},
+  }
+  for (const [name, column] of Object.entries(map)) {
+    let known = false
+    for (const kind of kinds) {
+      const field = fieldOf(kind, name)
+      if (field === undefined) continue
+      maps[kind][field] = column
+      known = true
+    }
+    if (!known) {
+      const tables = [...kinds].map((kind) => `${kind} have ${synonymsText(kind)}`).join('. ')
+      throw new TextrecError(
+        'OPTION_INVALID',
+        `import: there is no field '${name}' to map.`,
+        `Of the fields, ${tables}.`,
+      )
+    }
+  }
+  return maps
+}
+
+/** What the files of one call share. */
+class ImportRun {
+  private readonly times: TimeAgreement
+  private readonly sharedRejects: RejectFile | undefined
+  private readonly rejectNames = new Set<string>()
+  private done = { rows: 0, accepted: 0, rejected: 0, bytes: 0 }
+
+  constructor(
+    private readonly store: RecordSink,
+    private readonly options: ImportSources & ImportOptions,
+    private readonly maps: Maps,
+  ) {
+    this.times = new TimeAgreement(store.timeKind())
+    this.sharedRejects = options.rejects === undefined ? undefined : new RejectFile(options.rejects)
+  }
+
+  close(): void {
+    this.sharedRejects?.close()
+  }
+
+  async file(kind: RecordKind, path: string): Promise<FileReport> {
+    const { signal } = this.options
+    throwIfAborted(signal, 'The import')
+    const source = await Source.open(path)
+    const rejects = this.sharedRejects ?? new RejectFile(this.rejectPath(path))
+    try {
+      const found = detect({
+        path,
+        head: source.head.toString('utf8'),
+        headIsAll: source.headIsAll,
+        kind,
+        format: this.options.format ?? 'auto',
+        map: this.maps[kind],
+      })
+      const batch = new Batch(this.store, kind)
+      let read = 0
+      let rejected = 0
+      const refuse = (line: number, refusal: Refusal) => {
+        read++
+        rejected++
+        rejects.add(path, kind, line, refusal)
+      }
+      const builder = new RecordBuilder(kind, this.maps[kind], this.times)
+      const reader = found.reader({
+        refuse,
+        record: (record) => {
+          try {
+            batch.add(builder.build(record))
+            read++
+          } catch (cause) {
+            if (!(cause instanceof Refusal)) throw cause
+            refuse(record.line, cause)
+          }
+        },
+      })
+      const lines = new LineSplitter(reader.line)
+      for await (const chunk of source.chunks()) {
+        lines.push(chunk)
+        batch.chunkDone(chunk.length)
+        rejects.flush()
+        this.report(source, read, rejected)
+        await setImmediate()
+        throwIfAborted(signal, 'The import')
+      }
+      lines.end()
+      reader.end()
+      batch.write()
+      rejects.flush()
+      this.report(source, read, rejected)
+      this.done.rows += read
+      this.done.rejected += rejected
+      this.done.bytes += source.bytesRead
+      const { added, replaced, unchanged } = batch
+      const counts = { read, accepted: read - rejected, rejected, added, replaced, unchanged }
+      const report = { path, kind, format: found.format, ...counts }
+      return rejected === 0 ? report : { ...report, rejectFile: rejects.path }
+    } finally {
+      source.close()
+      if (rejects !== this.sharedRejects) rejects.close()
+    }
+  }
+
+  /** Two files of one name in one call get two reject files. */
+  private rejectPath(path: string): string {
+    const name = basename(path)
+    let unique = name
+    for (let n = 2; this.rejectNames.has(unique); n++) unique = `${name}-${n}`
+    this.rejectNames.add(unique)
+    return join(this.store.directory, 'rejects', `${unique}.jsonl`)
+  }
+
+  private report(source: Source, read: number, rejected: number): void {
+    const figures: { [name: string]: number } = {
+      bytes: this.done.bytes + source.bytesRead,
+      accepted: this.done.rows - this.done.rejected + read - rejected,
+      rejected: this.done.rejected + rejected,
+    }
+    if (source.totalBytes !== undefined) figures.totalBytes = this.done.bytes + source.totalBytes
+    this.options.onProgress?.({ stage: 'import', done: this.done.rows + read, unit: 'rows', figures })
+  }
+}

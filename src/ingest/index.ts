@@ -1,0 +1,14 @@
+/** Files -> validated records in a store, and the validation that library calls share. */
+export type { KindCounts, RecordSink } from './batch.js'
+export { SYNONYMS } from './fields.js'
+export { FORMATS, type Format, type FoundFormat } from './formats/format.js'
+export {
+  type FileReport,
+  type ImportOptions,
+  type ImportReport,
+  type ImportSources,
+  importFiles,
+} from './import.js'
+export type { Reject } from './rejects.js'
+export type { RecordKind } from './rules.js'
+export { validateInteraction, validateItem, validateReview } from './validate.js'
