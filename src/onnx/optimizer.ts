@@ -1,0 +1,195 @@
+import { gradients } from './gradient.js'
+import { type ElementType, Graph, type Node, type Value } from './graph.js'
+import { Ops } from './ops.js'
+
+/** How a parameter starts: all of one number, normal with this deviation, or given numbers. */
+export type Initial =
+  | { readonly fill: number }
+  | { readonly deviation: number }
+  | { readonly data: Float32Array }
+
+/** A trained tensor of a model. */
+export interface ParameterSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly initial: Initial
+  /** Whether weight decay pulls it towards zero: matrices yes; biases, scales and temperatures no. */
+  readonly decay: boolean
+}
+
+/** A tensor that is fed anew for each step. */
+export interface BatchSpec {
+  readonly name: string
+  readonly type: 'float32' | 'int32' | 'int64'
+  readonly shape: readonly number[]
+}
+
+/** What a forward pass asks for: its parameters and its batch. The same pass serves training and inference. */
+export interface Scope {
+  readonly ops: Ops
+  parameter(name: string, shape: readonly number[], initial: Initial, decay?: boolean): Value
+  batch(name: string, type: BatchSpec['type'], shape: readonly number[]): Value
+}
+
+/** A model to train: its forward pass, down to a scalar loss. Everything else is derived. */
+export interface TrainingModel {
+  readonly name: string
+  readonly loss: (scope: Scope) => Value
+}
+
+export interface AdamOptions {
+  /** Decay of the mean and of the mean square of gradients. */
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  /** Decoupled weight decay (AdamW), times the learning rate. */
+  readonly weightDecay: number
+  /** The global norm that gradients are scaled down to; 0 leaves them alone. */
+  readonly clipNorm: number
+}
+
+export const ADAM_DEFAULTS: AdamOptions = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  clipNorm: 1,
+}
+
+/** The names under which one parameter's state enters and leaves a step. */
+export const STATE_KINDS = ['w', 'm', 'v'] as const
+export const stateName = (kind: (typeof STATE_KINDS)[number], parameter: string): string =>
+  `${kind}:${parameter}`
+export const nextName = (state: string): string => `next:${state}`
+
+export interface TrainingStep {
+  readonly graph: Graph
+  readonly parameters: readonly ParameterSpec[]
+  readonly batch: readonly BatchSpec[]
+  /** State names whose output may be written over its input: all other reads come first. */
+  readonly inPlace: ReadonlySet<string>
+}
+
+/**
+ * One graph that computes the loss, all gradients and the AdamW update (Loshchilov & Hutter 2019,
+ * arXiv:1711.05101; PyTorch's formula and its order of operations).
+ *
+ * Inputs: the batch; 'w:', 'm:', 'v:' + name per parameter; 'rate' and 'bias' [2], which the caller takes from
+ * `stepScalars`. Outputs: 'loss', 'norm' (of all gradients, before clipping) and 'next:' + state name.
+ */
+export function trainingStep(model: TrainingModel, options: Partial<AdamOptions> = {}): TrainingStep {
+  const adam = { ...ADAM_DEFAULTS, ...options }
+  const graph = new Graph(model.name)
+  const ops = new Ops(graph)
+  const parameters: ParameterSpec[] = []
+  const batch: BatchSpec[] = []
+  const weights: Value[] = []
+  const loss = model.loss({
+    ops,
+    parameter(name, shape, initial, decay = shape.length > 1) {
+      parameters.push({ name, shape, initial, decay })
+      weights.push(graph.input(stateName('w', name), 'float32', shape))
+      return weights.at(-1)!
+    },
+    batch(name, type, shape) {
+      batch.push({ name, type, shape })
+      return graph.input(name, type as ElementType, shape)
+    },
+  })
+  const rate = graph.input('rate', 'float32', [])
+  const bias = graph.input('bias', 'float32', [2])
+  const bias1 = ops.reshape(ops.slice(bias, 0, 0, 1), [])
+  const bias2 = ops.reshape(ops.slice(bias, 0, 1, 2), [])
+  const raw = gradients(graph, loss, weights)
+  const norm = globalNorm(ops, raw)
+  const scale = adam.clipNorm > 0 ? ops.div(adam.clipNorm, maximum(ops, norm, adam.clipNorm)) : undefined
+  const keep = ops.sub(1, ops.mul(rate, adam.weightDecay))
+  const stepSize = ops.mul(rate, bias1)
+  const written = new Map<string, Value>()
+  for (const [i, { name, shape, decay }] of parameters.entries()) {
+    const w = weights[i]
+    const m = graph.input(stateName('m', name), 'float32', shape)
+    const v = graph.input(stateName('v', name), 'float32', shape)
+    const g = scale === undefined ? raw[i] : ops.mul(raw[i], scale)
+    const m2 = ops.add(ops.mul(m, adam.beta1), ops.mul(g, 1 - adam.beta1))
+    const v2 = ops.add(ops.mul(v, adam.beta2), ops.mul(ops.mul(g, g), 1 - adam.beta2))
+    const spread = ops.add(ops.mul(ops.sqrt(v2), bias2), adam.epsilon)
+    const change = ops.mul(ops.div(m2, spread), stepSize)
+    const w2 = ops.sub(decay && adam.weightDecay > 0 ? ops.mul(w, keep) : w, change)
+    for (const [kind, value] of [
+      ['w', w2],
+      ['m', m2],
+      ['v', v2],
+    ] as const) {
+      written.set(stateName(kind, name), value)
+    }
+  }
+  graph.output('loss', loss)
+  graph.output('norm', norm)
+  for (const [state, value] of written) graph.output(nextName(state), value)
+  return { graph, parameters, batch, inPlace: overwritable(graph, written) }
+}
+
+/** The two scalars of step number `step` (from 1): Adam's corrections for starting at zero. */
+export function stepScalars(step: number, { beta1, beta2 }: AdamOptions = ADAM_DEFAULTS): Float32Array {
+  return Float32Array.of(1 / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step))
+}
+
+function globalNorm(ops: Ops, values: readonly Value[]): Value {
+  const squares = values.map((value) => ops.sum(ops.mul(value, value)))
+  return ops.sqrt(squares.reduce((left, right) => ops.add(left, right)))
+}
+
+function maximum(ops: Ops, x: Value, least: number): Value {
+  return ops.where(ops.greater(x, least), x, least)
+}
+
+/**
+ * States whose new value may be written into the tensor of the old one. The kernel that makes the new value
+ * must be the last to look at the old one: every other reader has to be among its ancestors, because ONNX
+ * Runtime may run independent nodes in any order. (With gradient clipping that holds for every parameter that
+ * is read for the loss alone, since the norm waits for the whole backward pass.)
+ */
+function overwritable(graph: Graph, written: ReadonlyMap<string, Value>): Set<string> {
+  const maker = new Map<Value, Node>()
+  const readers = new Map<Value, Node[]>()
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) maker.set(output, node)
+    for (const input of node.inputs) {
+      if (input !== undefined) readers.set(input, [...(readers.get(input) ?? []), node])
+    }
+  }
+  const safe = new Set<string>()
+  for (const [state, value] of written) {
+    const writer = maker.get(value)!
+    const before = ancestors(writer, maker)
+    const old = graph.inputs.find((input) => input.name === state)!
+    if (lookers(old, readers).every((node) => node === writer || before.has(node))) safe.add(state)
+  }
+  return safe
+}
+
+/** Operators whose output may share the memory of their input. */
+const VIEWS = new Set(['Identity', 'Reshape', 'Expand', 'Cast'])
+
+/** Every node that may read the memory of `value`, through views of it too. */
+function lookers(value: Value, readers: ReadonlyMap<Value, readonly Node[]>): Node[] {
+  return (readers.get(value) ?? []).flatMap((node) =>
+    VIEWS.has(node.op) ? [node, ...lookers(node.outputs[0], readers)] : [node],
+  )
+}
+
+function ancestors(node: Node, maker: ReadonlyMap<Value, Node>): Set<Node> {
+  const found = new Set<Node>()
+  const open = [node]
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    for (const input of at.inputs) {
+      const parent = input === undefined ? undefined : maker.get(input)
+      if (parent !== undefined && !found.has(parent)) {
+        found.add(parent)
+        open.push(parent)
+      }
+    }
+  }
+  return found
+}
