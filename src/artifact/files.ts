@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { isTextrecError, TextrecError } from '../errors.js'
+
+/** Forces a file's bytes, or a folder's entries, to the disk. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } catch (error) {
+    // Some file systems refuse to sync a folder; there is nothing more that can be done on those.
+    if (!['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'].includes(errorCode(error))) throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Writes a new file and forces it to the disk. @throws EEXIST where there is one already. */
+export async function writeSynced(path: string, bytes: Uint8Array | string): Promise<void> {
+  const handle = await open(path, 'wx')
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Size and SHA-256 of a file, streamed. */
+export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+    hash.update(chunk as Uint8Array)
+    bytes += (chunk as Uint8Array).length
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/**
+ * Fills `target` from the start of the file, hashing as it goes in steps that leave the event loop free.
+ * @returns the bytes read (fewer if the file is shorter) and their SHA-256.
+ */
+export async function readInto(
+  handle: FileHandle,
+  target: Uint8Array,
+): Promise<{ bytes: number; sha256: string }> {
+  const step = 2 ** 22
+  const hash = createHash('sha256')
+  let done = 0
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, Math.min(step, target.length - done), done)
+    if (bytesRead === 0) break
+    hash.update(target.subarray(done, done + bytesRead))
+    done += bytesRead
+  }
+  return { bytes: done, sha256: hash.digest('hex') }
+}
+
+/** The system's name of an error ('ENOSPC'), or ''. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** What a failed write means to the caller: ours as they are, a full or failing disk as DISK_FULL. */
+export function writeError(error: unknown, where: string): unknown {
+  if (isTextrecError(error)) return error
+  const code = errorCode(error)
+  if (!['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG'].includes(code)) return error
+  return new TextrecError(
+    'DISK_FULL',
+    `${where} could not be written (${code}).`,
+    'Free some space or mend the disk, then run it again; what was there before is untouched.',
+    { cause: error },
+  )
+}

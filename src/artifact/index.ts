@@ -1,0 +1,11 @@
+/** Versioned folders of files: written under another name, verified, published in one step, checked when read. */
+export {
+  type JsonObject,
+  type JsonValue,
+  MANIFEST_NAME,
+  type Manifest,
+  type ManifestFile,
+} from './manifest.js'
+export { publishFolder } from './publish.js'
+export { readFolder, readManifest, readPayload } from './read.js'
+export { removeTemporary } from './temporary.js'
