@@ -1,0 +1,43 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { TextrecError } from '../errors.js'
+import { Connection } from './sqlite.js'
+
+/** Pages copied between two turns of the event loop: 16 MB. */
+const PAGES_AT_A_TIME = 4096
+
+/**
+ * Copies the catalogue as it is at this moment into a new file, through SQLite's backup API. Others may write
+ * meanwhile: the copy is made inside a read transaction of its own, so it never has to start again.
+ * The file appears under its name when it is complete and on disk.
+ * @throws OPTION_INVALID if `target` exists, DISK_FULL, FILE_UNREADABLE.
+ */
+export async function backupCatalog(path: string, target: string, busyTimeout: number): Promise<void> {
+  if (existsSync(target)) {
+    throw new TextrecError('OPTION_INVALID', `${target} exists.`, 'Choose a new file name for the backup.')
+  }
+  const unfinished = `${target}.${process.pid}.tmp`
+  const source = Connection.open(path, { readonly: true, busyTimeout })
+  try {
+    source.exec('BEGIN')
+    // A transaction begins to see one state with its first read.
+    source.prepare('SELECT 1 FROM meta').get()
+    await source.backup(unfinished, PAGES_AT_A_TIME)
+    source.exec('COMMIT')
+    syncPath(unfinished)
+    renameSync(unfinished, target)
+    syncPath(dirname(target))
+  } finally {
+    source.close()
+    for (const end of ['', '-journal', '-wal', '-shm']) rmSync(unfinished + end, { force: true })
+  }
+}
+
+function syncPath(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,118 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { TextrecError } from '../errors.js'
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
+import { Connection } from './sqlite.js'
+
+export interface OpenOptions {
+  /** Make the folder and the catalogue where there is none. Default false. */
+  readonly create?: boolean
+  /** Refuse every write. Default false. */
+  readonly readonly?: boolean
+  /** How long to wait for another process's lock, milliseconds. Default 15,000. */
+  readonly busyTimeout?: number
+}
+
+export const BUSY_TIMEOUT = 15_000
+
+/** The catalogue's file in a project's folder. */
+export function catalogPath(directory: string): string {
+  return join(directory, 'catalog.db')
+}
+
+/**
+ * Opens `<directory>/catalog.db`, brings it to this version's schema and makes every commit durable.
+ * @throws PROJECT_MISSING, FILE_UNREADABLE, DATABASE_VERSION (foreign or newer), DATABASE_DAMAGED, DATABASE_BUSY.
+ */
+export function openCatalog(directory: string, options: OpenOptions): Connection {
+  const path = catalogPath(directory)
+  if (!existsSync(path)) {
+    if (options.create !== true || options.readonly === true) {
+      throw new TextrecError(
+        'PROJECT_MISSING',
+        `There is no textrec project at ${directory}.`,
+        'Import something first.',
+      )
+    }
+    try {
+      mkdirSync(directory, { recursive: true })
+    } catch (cause) {
+      throw new TextrecError(
+        'FILE_UNREADABLE',
+        `${directory} cannot be made.`,
+        'Choose a folder that you may write.',
+        {
+          cause,
+        },
+      )
+    }
+  }
+  const readonly = options.readonly === true
+  const connection = Connection.open(path, { readonly, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT })
+  try {
+    requireOwn(connection)
+    configure(connection, readonly)
+    migrate(connection, readonly)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+function configure(connection: Connection, readonly: boolean): void {
+  connection.exec('PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536')
+  // A crafted file must not run functions or virtual tables from its own schema.
+  connection.exec('PRAGMA trusted_schema = OFF')
+  if (readonly) return
+  connection.exec('PRAGMA journal_mode = WAL')
+  // FULL: in WAL mode anything less can lose acknowledged commits when the power goes.
+  connection.exec(
+    'PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864',
+  )
+}
+
+/** @throws DATABASE_VERSION for a database that textrec did not make, before anything is written to it. */
+function requireOwn(connection: Connection): void {
+  const application = connection.pragma('application_id')
+  if (application === APPLICATION_ID) return
+  const objects = connection.prepare<{ n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()
+  if (application === 0 && objects?.n === 0 && connection.pragma('user_version') === 0) return
+  throw new TextrecError(
+    'DATABASE_VERSION',
+    `${connection.path} is an SQLite database, but not one of textrec's.`,
+    'Choose another project folder.',
+  )
+}
+
+function migrate(connection: Connection, readonly: boolean): void {
+  if (requireKnownVersion(connection) === SCHEMA_VERSION) return
+  if (readonly) {
+    throw new TextrecError(
+      'DATABASE_VERSION',
+      `${connection.path} was made by an older textrec.`,
+      'Open it once for writing (any textrec command that writes) to bring it up to date.',
+    )
+  }
+  connection.write(() => {
+    // Another process may have been faster: what counts is the version seen inside the transaction.
+    for (let version = requireKnownVersion(connection); version < SCHEMA_VERSION; version++) {
+      connection.exec(MIGRATIONS[version])
+      connection.exec(`PRAGMA user_version = ${version + 1}`)
+    }
+    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+  })
+}
+
+/** @throws DATABASE_VERSION for a database of a newer textrec. */
+function requireKnownVersion(connection: Connection): number {
+  const version = Number(connection.pragma('user_version'))
+  if (version > SCHEMA_VERSION || version < 0) {
+    throw new TextrecError(
+      'DATABASE_VERSION',
+      `${connection.path} has version ${version}; this textrec knows versions up to ${SCHEMA_VERSION}.`,
+      'Use the newer textrec that made it.',
+    )
+  }
+  return version
+}
