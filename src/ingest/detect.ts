@@ -39,12 +39,13 @@ export interface DetectOptions {
  *   columns lack what a record of this kind needs; OPTION_INVALID where `map` names a column that is not there.
  */
 export function detect(options: DetectOptions): Detected {
-  const { head, format, kind } = options
-  const first = firstLine(options)
+  const { format, kind } = options
+  const lines = headLines(options)
+  const first = lines[0]
   if (first === undefined) {
     return { format: 'empty', reader: (sinks) => new JsonLinesReader(sinks) }
   }
-  if (head.includes('\u0000')) throw unknown(options, 'holds NUL characters and looks like no text file')
+  if (first.includes('\u0000')) throw unknown(options, 'holds NUL characters and looks like no text file')
   if (/^\s*\[/.test(first) && (format === 'jsonl' || format === 'auto') && !looksDelimited(first, options)) {
     throw new TextrecError(
       'FORMAT_UNKNOWN',
@@ -52,8 +53,9 @@ export function detect(options: DetectOptions): Detected {
       `Write one object a line: jq -c '.[]' file.`,
     )
   }
-  if (/^\s*\{/.test(first)) return json(first, options)
-  if (format === 'jsonl') throw unknown(options, 'does not start with a JSON object')
+  // Most lines decide, so that one broken line at the top does not.
+  const objects = lines.filter((line) => /^\s*\{/.test(line)).length
+  if (format === 'jsonl' || objects * 2 > lines.length) return json(lines, options)
   const numbered = numberedColumns(first, options)
   if (numbered !== undefined) return numbered
   if (first.includes('::') && (format === 'movielens' || format === 'auto')) {
@@ -68,19 +70,28 @@ export function detect(options: DetectOptions): Detected {
   return withHeader(first, options)
 }
 
-function firstLine({ head, headIsAll }: DetectOptions): string | undefined {
+/** The lines of the head that are complete and not blank. */
+function headLines({ head, headIsAll }: DetectOptions): string[] {
   const lines = head.split('\n')
   if (!headIsAll && lines.length > 1) lines.pop()
-  return lines.find((line) => line.trim() !== '')
+  return lines.filter((line) => line.trim() !== '')
 }
 
-function json(first: string, options: DetectOptions): Detected {
+function json(lines: readonly string[], options: DetectOptions): Detected {
   const { format, kind } = options
   if (format !== 'auto' && format !== 'jsonl' && format !== 'amazon') {
     throw unknown(options, `holds JSON lines, which --format ${format} does not`)
   }
-  const record = parseRecord(first)
-  const amazon = format === 'amazon' || (format === 'auto' && isAmazon(Object.keys(record ?? {})))
+  let amazon = format === 'amazon'
+  if (format === 'auto') {
+    // The first line that is sound speaks for the file.
+    for (const line of lines) {
+      const record = parseRecord(line)
+      if (record === undefined) continue
+      amazon = isAmazon(Object.keys(record))
+      break
+    }
+  }
   if (!amazon) return { format: 'jsonl', reader: (sinks) => new JsonLinesReader(sinks) }
   return { format: 'amazon', reader: (sinks) => new JsonLinesReader(sinks, amazonRecord(kind)) }
 }
@@ -149,9 +160,14 @@ function numberedColumns(first: string, options: DetectOptions): Detected | unde
   const most = Math.max(...columns.map(Number))
   for (const delimiter of delimiters) {
     const dialect = { delimiter, quoting: delimiter !== '::' }
-    const width = splitLine(first, dialect)?.length ?? 0
+    const fields = splitLine(first, dialect) ?? []
+    if (columns.every((column) => fields.includes(column))) return undefined // a header of numbers
+    const width = fields.length
     if (width < most || width < 2) continue
-    const names = Array.from({ length: width }, (_, i) => String(i + 1))
+    const names = Array.from({ length: width }, (_, i) => {
+      const column = String(i + 1)
+      return columns.includes(column) ? column : `column ${column}`
+    })
     const format = delimiter === '\t' ? 'tsv' : delimiter === '::' ? 'movielens' : 'csv'
     return delimited(format, dialect, { names, types: 'content', width }, 0, options)
   }

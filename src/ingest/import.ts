@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { TextrecError, throwIfAborted } from '../errors.js'
 import {
@@ -109,6 +109,14 @@ export async function importFiles(
       'OPTION_INVALID',
       'import: there is no file.',
       `Name some under ${KINDS.join(', ')}.`,
+    )
+  }
+  const { rejects } = sources
+  if (rejects !== undefined && jobs.some(({ path }) => resolve(path) === resolve(rejects))) {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      `import: ${rejects} is a file to import and cannot take the rejects.`,
+      'Name another file under rejects.',
     )
   }
   const maps = resolveMap(sources.map ?? {}, new Set(jobs.map(({ kind }) => kind)))

@@ -7,8 +7,9 @@ import { TextrecError } from '../errors.js'
 
 /** Bytes read at a time: some thousand short lines, few enough that parsing them does not hold up the event loop. */
 export const CHUNK_BYTES = 128 * 1024
-/** How much of a file `--format auto` looks at. */
+/** How much of a file `--format auto` looks at; more only where the first line is longer. */
 const HEAD_BYTES = 64 * 1024
+const MAX_HEAD_BYTES = 2 ** 20
 
 /** Formats that are often met and never text: told by their first bytes, refused with what unpacks them. */
 const FOREIGN: readonly {
@@ -46,11 +47,14 @@ export class Source {
     const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
     const packed = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     try {
-      const first = await take(packed, 8)
+      const first = await take(packed, (length) => length >= 8)
       const gzip = first.bytes[0] === 0x1f && first.bytes[1] === 0x8b
       const whole = prepend(first.bytes, packed)
       const unpacked = gzip ? gunzip(whole) : whole
-      const { bytes, ended } = await take(unpacked, HEAD_BYTES)
+      const { bytes, ended } = await take(
+        unpacked,
+        (length, part) => length >= MAX_HEAD_BYTES || (length >= HEAD_BYTES && part.includes(10)),
+      )
       refuseForeign(path, bytes)
       const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
       const total = size.isFile() ? size.size : undefined
@@ -85,20 +89,20 @@ export class Source {
   }
 }
 
-/** Reads until there are at least `bytes`, or the end. */
+/** Reads until `enough` says so of the length so far and the last part, or to the end. */
 async function take(
   chunks: AsyncIterator<Buffer>,
-  bytes: number,
+  enough: (length: number, part: Buffer) => boolean,
 ): Promise<{ bytes: Buffer; ended: boolean }> {
   const parts: Buffer[] = []
   let length = 0
-  while (length < bytes) {
+  for (;;) {
     const { value, done } = await chunks.next()
     if (done === true) return { bytes: Buffer.concat(parts), ended: true }
     parts.push(value)
     length += value.length
+    if (enough(length, value)) return { bytes: Buffer.concat(parts), ended: false }
   }
-  return { bytes: Buffer.concat(parts), ended: false }
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -19,7 +19,7 @@ export function validateItem(record: unknown): Item {
 /** As validateItem. */
 export function validateReview(record: unknown): Review {
   return validated('reviews', record, (fields) => ({
-    id: fields.id === undefined ? undefined : parseId('id', fields.id),
+    id: fields.id === undefined || fields.id === null ? undefined : parseId('id', fields.id),
     userId: parseId('userId', fields.userId),
     itemId: parseId('itemId', fields.itemId),
     title: parseText('title', fields.title, 'library'),
