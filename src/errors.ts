@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'DEPENDENCY_MISSING' // a native or optional package is not installed
   | 'NOT_ENOUGH_DATA' // too few interactions, items or texts for what was asked
   | 'SPLIT_REFUSED' // an evaluation split that the data cannot carry honestly
+  | 'LEAK_FOUND' // an evaluation input that holds what is to be predicted
   | 'ABORTED' // the caller's AbortSignal, or an interrupt
   | 'INTERNAL' // a bug in textrec
 
