@@ -1,0 +1,107 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Attributes, AttributeValue, ImportReport, Item, UpsertReport } from '../../index.js'
+import { importWithStandardInput } from '../input.js'
+import {
+  addDeviceFlags,
+  addExample,
+  addShellFlags,
+  assignment,
+  type EncoderFlags,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+} from '../options.js'
+import { runCommand, type Shell } from '../shell.js'
+import { plural } from '../text.js'
+import { importTable } from './import.js'
+
+interface AddFlags extends ShellFlags, EncoderFlags {
+  readonly items?: string[]
+  readonly reviews?: string[]
+  readonly interactions?: string[]
+  readonly id?: string
+  readonly title?: string
+  readonly description?: string
+  readonly attribute?: Attributes
+}
+
+export function define(command: Command): void {
+  command.description(
+    'Add or correct records of a project: files in any format that import reads, or one item by hand. They count from the next question on, in every open process, without a rebuild.',
+  )
+  addDeviceFlags(addShellFlags(command))
+    .option('--items <file...>', 'files of items; - is standard input')
+    .option('--reviews <file...>', 'files of reviews')
+    .option('--interactions <file...>', 'files of interactions')
+    .option('--id <id>', 'one item by hand: its id')
+    .option('--title <text>', 'its title')
+    .option('--description <text>', 'its description')
+    .option('--attribute <name=value>', 'one of its attributes; may be given several times', typedAssignment)
+    .action((flags: AddFlags) => {
+      const { items = [], reviews = [], interactions = [] } = flags
+      const byHand = [flags.id, flags.title, flags.description, flags.attribute].some(
+        (one) => one !== undefined,
+      )
+      const byFile = items.length + reviews.length + interactions.length > 0
+      if (byHand === byFile) command.error('error: give files, or one item by hand (--id with --title ...).')
+      if (byHand && flags.id === undefined) command.error('error: an item given by hand needs --id.')
+      return runCommand(flags, (shell) => (byHand ? addItem(shell, flags) : addFiles(shell, flags)))
+    })
+  addExample(
+    command,
+    ...SAMPLE_PROJECT,
+    'textrec add --dir books.textrec --id grosvenor --title "The Wreck of the Grosvenor" --description "A crew starved by its owner rises; the mate sails the wreck home through a gale." --attribute year=1877',
+    `echo '{"user_id": "me", "item_id": "grosvenor", "rating": 5, "text": "Salt in every line."}' | textrec add --dir books.textrec --reviews -`,
+    'textrec similar --dir books.textrec grosvenor',
+  )
+}
+
+async function addItem(shell: Shell, flags: AddFlags): Promise<void> {
+  const { id, title, description, attribute: attributes } = flags
+  const item: Item = { id: id as string, title, description, attributes }
+  const project = await shell.open(flags)
+  const report = await project.upsert({ items: [item] }, { signal: shell.long.signal })
+  shell.print(report, () => `${item.id}: ${whatBecame(report.items)}. ${vectorsMade(report.encoded)}`)
+}
+
+/** What import says, and the items whose vectors were brought up to date afterwards. */
+export interface AddReport extends ImportReport {
+  readonly encoded: number
+}
+
+async function addFiles(shell: Shell, flags: AddFlags): Promise<void> {
+  const { items = [], reviews = [], interactions = [] } = flags
+  const project = await shell.open(flags)
+  const imported = await importWithStandardInput(project, { items, reviews, interactions }, shell.long)
+  const { live } = await project.stats()
+  // Before the first index there is nothing to keep up with: the records wait for it.
+  const encoded = live === undefined ? 0 : (await project.index(shell.long)).vectors.items
+  const report: AddReport = { ...imported, encoded }
+  shell.print(report, () => `${importTable(report)}\n\n${vectorsMade(encoded)}`)
+}
+
+function vectorsMade(encoded: number): string {
+  return encoded === 0 ? 'No vector had to be made.' : `${plural(encoded, 'item')} got a new vector.`
+}
+
+function whatBecame({ added, replaced }: UpsertReport['items']): string {
+  if (added > 0) return 'added'
+  return replaced > 0 ? 'replaced' : 'unchanged'
+}
+
+/** Collects `name=value`: 12, true and ["a", "b"] are what they look like, everything else is text. */
+function typedAssignment(text: string, previous: Attributes = {}): Attributes {
+  const [[name, value]] = Object.entries(assignment(text))
+  return { ...previous, [name]: typed(value) }
+}
+
+function typed(value: string): AttributeValue {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(value)
+  } catch {
+    return value
+  }
+  if (typeof parsed === 'number' || typeof parsed === 'boolean' || typeof parsed === 'string') return parsed
+  if (Array.isArray(parsed) && parsed.every((label) => typeof label === 'string')) return parsed
+  throw new InvalidArgumentError('The value must be a number, true, false, a text or a list of texts.')
+}

@@ -1,0 +1,64 @@
+import { type Command, Option } from 'commander'
+import type { IndexReport } from '../../index.js'
+import {
+  addEncoderFlags,
+  addExample,
+  addShellFlags,
+  type EncoderFlags,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+} from '../options.js'
+import { runCommand } from '../shell.js'
+import { facts } from '../table.js'
+import { duration, figure, plural } from '../text.js'
+
+interface IndexFlags extends ShellFlags, EncoderFlags {
+  readonly kind?: 'auto' | 'exact' | 'hnsw'
+  readonly rebuild?: boolean
+}
+
+export function define(command: Command): void {
+  command.description(
+    'Encode what changed since the last time and publish an index of it. Stopped at any moment, it goes on from there when run again; what was live stays live until the new index is.',
+  )
+  addEncoderFlags(addShellFlags(command))
+    .addOption(
+      new Option('--kind <name>', 'kind of index (default: auto, exact while that is faster)').choices([
+        'auto',
+        'exact',
+        'hnsw',
+      ]),
+    )
+    .option('--rebuild', 'build a new index even if the live one is up to date')
+    .action((flags: IndexFlags) =>
+      runCommand(flags, async (shell) => {
+        const project = await shell.open(flags)
+        const { kind, rebuild } = flags
+        const report = await project.index({ ...shell.long, kind, rebuild })
+        shell.print(report, () => indexSummary(report))
+      }),
+    )
+  addExample(command, ...SAMPLE_PROJECT)
+}
+
+/** What was encoded, on what, how fast, and the index that answers now. */
+export function indexSummary({ encoder, vectors, index, seconds }: IndexReport): string {
+  const rate =
+    seconds.encode > 0 && vectors.encoded > 0 ? `, ${figure(vectors.encoded / seconds.encode)} texts/s` : ''
+  const built = index.built ? `built in ${duration(seconds.build)}` : 'it was up to date and stays'
+  return facts([
+    ['encoder', `${encoder.name}, ${encoder.dtype} on ${encoder.device} (${encoder.why})`],
+    [
+      'items',
+      `${figure(vectors.items)} brought up to date, ${figure(vectors.withoutText)} of them without any text`,
+    ],
+    [
+      'texts',
+      `${figure(vectors.encoded)} of ${figure(vectors.texts)} encoded in ${duration(seconds.encode)}${rate}; ${plural(vectors.tokens, 'token')}, ${plural(vectors.split, 'text')} read in several windows`,
+    ],
+    [
+      'index',
+      `${index.kind}, ${plural(index.size, 'item')}, recall@10 ${index.recall.toFixed(4)} against exact search; ${built}`,
+    ],
+  ])
+}

@@ -1,0 +1,45 @@
+import { type Command, Option } from 'commander'
+import { answerTable } from '../answer.js'
+import {
+  type AskFlags,
+  addAskFlags,
+  addDeviceFlags,
+  addExample,
+  addShellFlags,
+  type EncoderFlags,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+} from '../options.js'
+import { runCommand } from '../shell.js'
+
+interface SearchFlags extends ShellFlags, EncoderFlags, AskFlags {
+  readonly mode?: 'hybrid' | 'vector' | 'text'
+}
+
+export function define(command: Command): void {
+  command
+    .description('Items for a free text, by its words and by its meaning.')
+    .argument('<text...>', 'what to look for; quotes are not needed')
+  addDeviceFlags(addAskFlags(addShellFlags(command)))
+    .addOption(
+      new Option(
+        '--mode <name>',
+        'words and meaning together, meaning alone, or words alone (default: hybrid)',
+      ).choices(['hybrid', 'vector', 'text']),
+    )
+    .action((words: string[], flags: SearchFlags) =>
+      runCommand(flags, async (shell) => {
+        const project = await shell.open(flags)
+        const { k, filter, mode } = flags
+        const text = words.join(' ')
+        const answer = await project.search(text, { k, filter, mode, signal: shell.long.signal })
+        shell.print(answer, () => answerTable(`Items for "${text}"`, answer))
+      }),
+    )
+  addExample(
+    command,
+    ...SAMPLE_PROJECT,
+    'textrec search --dir books.textrec "a storm at sea"',
+    `textrec search --dir books.textrec "a murder in a locked room" --filter '{"year": {"$gte": 1900}}' -k 5`,
+  )
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import type { Stats } from '../../index.js'
+import { addExample, addShellFlags, SAMPLE_PROJECT, type ShellFlags } from '../options.js'
+import { runCommand } from '../shell.js'
+import { facts } from '../table.js'
+import { bytes, figure } from '../text.js'
+
+export function define(command: Command): void {
+  command.description('What a project holds and what it serves.')
+  addShellFlags(command).action((flags: ShellFlags) =>
+    runCommand(flags, async (shell) => {
+      const project = await shell.open()
+      const stats = await project.stats()
+      shell.print(stats, () => statsTable(stats))
+    }),
+  )
+  addExample(command, ...SAMPLE_PROJECT, 'textrec stats --dir books.textrec')
+}
+
+const TIMES = {
+  date: 'dates',
+  order: 'only an order within each person',
+  none: 'none',
+} as const
+
+function statsTable(stats: Stats): string {
+  const { live } = stats
+  return facts([
+    ['items', figure(stats.items)],
+    ['users', figure(stats.users)],
+    ['reviews', figure(stats.reviews)],
+    ['interactions', figure(stats.interactions)],
+    ['times', TIMES[stats.timeKind]],
+    [
+      'vectors',
+      `${figure(stats.itemsWithVector)} items have one, ${figure(stats.itemsStale)} wait for 'textrec index'`,
+    ],
+    ['encoder', live === undefined ? 'none yet' : `${live.encoder}, ${live.dtype}`],
+    [
+      'index',
+      live === undefined
+        ? "none yet: run 'textrec index'"
+        : `${live.kind}, ${figure(live.size)} x ${live.dim}, recall@10 ${live.recall.toFixed(4)}, built ${live.builtAt}`,
+    ],
+    ['on disk', `${bytes(stats.databaseBytes)} database, ${bytes(stats.indexBytes)} index`],
+    ['versions', `textrec ${stats.textrec}, SQLite ${stats.sqlite}`],
+  ])
+}
