@@ -50,6 +50,11 @@ function disagreements(db: Connection): string[] {
       `SELECT count(*) FROM review r WHERE rating IS NOT NULL AND NOT EXISTS (
          SELECT 1 FROM event e WHERE e.user = r.user AND e.item = r.item AND e.time = r.time)`,
     ],
+    [
+      'events name a missing item or person',
+      `SELECT count(*) FROM event WHERE item NOT IN (SELECT key FROM item)
+         OR user NOT IN (SELECT key FROM user)`,
+    ],
     ['events have no source', 'SELECT count(*) FROM event WHERE recorded = 0 AND rating IS NULL'],
     [
       'items lack their attribute rows',

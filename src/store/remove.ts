@@ -21,11 +21,11 @@ export function removeItems(
     const keys = [...new Set(itemIds.keys(ids).filter((key) => key !== undefined))]
     if (keys.length === 0) return 0
     vectors.bury(keys, state.nextChange())
-    for (const key of keys) {
-      // Reviews first, so that their triggers find the events that they still have to look after.
-      db.prepare('DELETE FROM review WHERE item = ?').run(key)
-      db.prepare('DELETE FROM item WHERE key = ?').run(key)
-    }
+    const gone = JSON.stringify(keys)
+    // Their triggers look after the events that reviews made; what is left is one scan for all items.
+    db.prepare('DELETE FROM review WHERE item IN (SELECT value FROM json_each(?))').run(gone)
+    db.prepare('DELETE FROM event WHERE item IN (SELECT value FROM json_each(?))').run(gone)
+    for (const key of keys) db.prepare('DELETE FROM item WHERE key = ?').run(key)
     itemIds.forget()
     settleTimeKind(db, state)
     return keys.length
