@@ -53,9 +53,11 @@ export function detect(options: DetectOptions): Detected {
       `Write one object a line: jq -c '.[]' file.`,
     )
   }
-  // Most lines decide, so that one broken line at the top does not.
-  const objects = lines.filter((line) => /^\s*\{/.test(line)).length
-  if (format === 'jsonl' || objects * 2 > lines.length) return json(lines, options)
+  // The first line decides, or most of them, so that a broken one at the top does not.
+  const isObject = (line: string) => /^\s*\{/.test(line)
+  if (format === 'jsonl' || isObject(first) || lines.filter(isObject).length * 2 > lines.length) {
+    return json(lines, options)
+  }
   const numbered = numberedColumns(first, options)
   if (numbered !== undefined) return numbered
   if (first.includes('::') && (format === 'movielens' || format === 'auto')) {
