@@ -37,6 +37,7 @@ export type Filter = {
 } & { readonly [field: string]: FilterValue | FilterTests | Filter | readonly Filter[] | undefined }
 
 const DEEPEST = 32
+const MOST_TESTS = 1_000
 const MOST_VALUES = 10_000
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', '$gt', '$gte', '$lt', '$lte', '$exists', '$not']
 const COMPARISONS: { readonly [operator: string]: string } = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' }
@@ -63,6 +64,7 @@ export function compileFilter(filter: Filter): { sql: string; values: Value[] } 
 class Compiler {
   readonly values: Value[] = []
   private tests = 0
+  private operands = 0
 
   document(filter: unknown, path: string, depth: number): string {
     if (depth > DEEPEST) refuse(path, `is nested more than ${DEEPEST} deep`, 'Make it flatter.')
@@ -114,7 +116,7 @@ class Compiler {
 
   private exists(name: string, operand: unknown, path: string): string {
     if (typeof operand !== 'boolean') refuse(path, `is ${show(operand)}`, 'It must be true or false.')
-    this.count(path)
+    this.count(path, 0)
     const not = operand ? '' : 'NOT '
     if (name === 'id') return operand ? '1' : '0'
     if (name === 'title') return `${not}(title IS NOT NULL)`
@@ -125,10 +127,13 @@ class Compiler {
   /** True for items of which some value of the attribute passes for some operand. */
   private anyOf(name: string, comparison: string, operands: readonly unknown[], path: string): string {
     const byKind = new Map<string, Value[]>()
-    const add = (kind: string, value: Value) => byKind.set(kind, [...(byKind.get(kind) ?? []), value])
+    this.count(path, operands.length)
     for (const operand of operands) {
-      this.count(path)
-      for (const [kind, value] of typed(operand, path)) add(kind, value)
+      for (const [kind, value] of typed(operand, path)) {
+        const values = byKind.get(kind)
+        if (values === undefined) byKind.set(kind, [value])
+        else values.push(value)
+      }
     }
     if (byKind.size === 0) return '0'
     if (name === 'id' || name === 'title') {
@@ -150,18 +155,24 @@ class Compiler {
     return comparison === '=' ? `IN (${values.map(() => '?').join(',')})` : `${comparison} ?`
   }
 
-  private count(path: string): void {
+  private count(path: string, operands: number): void {
     this.tests++
-    if (this.tests > MOST_VALUES)
-      refuse(path, `is value number ${this.tests}`, `A filter has at most ${MOST_VALUES}.`)
+    this.operands += operands
+    if (this.tests > MOST_TESTS)
+      refuse(path, `is test number ${this.tests}`, `A filter has at most ${MOST_TESTS}.`)
+    if (this.operands > MOST_VALUES)
+      refuse(path, 'is one value too many', `A filter has at most ${MOST_VALUES}.`)
   }
 }
 
 const NAMED = 'name = (SELECT key FROM attribute_name WHERE name = ?)'
 
+/** Joined as a balanced tree, because SQLite bounds the depth of an expression. */
 function join(parts: readonly string[], word: 'AND' | 'OR'): string {
   if (parts.length === 0) return word === 'AND' ? '1' : '0'
-  return `(${parts.join(` ${word} `)})`
+  if (parts.length === 1) return `(${parts[0]})`
+  const half = parts.length >> 1
+  return `(${join(parts.slice(0, half), word)} ${word} ${join(parts.slice(half), word)})`
 }
 
 /** The kinds of stored values that an operand compares with. */
