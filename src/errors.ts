@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'INDEX_DAMAGED' // the index on disk is not what its manifest says
   | 'INDEX_STALE' // the index was made by another encoder or adapter
   | 'FINGERPRINT_MISMATCH' // vectors of different origin may not meet
+  | 'VECTOR_INVALID' // a vector that is not finite, or not of unit length
   | 'MODEL_UNKNOWN' // no such encoder
   | 'MODEL_INVALID' // a model file that is damaged, hostile or not supported
   | 'MODEL_UNREACHABLE' // the model has to be downloaded and cannot be

@@ -1,5 +1,6 @@
 /** Versioned folders of files: written under another name, verified, published in one step, checked when read. */
 export {
+  damaged,
   type JsonObject,
   type JsonValue,
   MANIFEST_NAME,
@@ -7,5 +8,5 @@ export {
   type ManifestFile,
 } from './manifest.js'
 export { publishFolder } from './publish.js'
-export { readFolder, readManifest, readPayload } from './read.js'
+export { checkPayload, readFolder, readManifest, readPayload } from './read.js'
 export { removeTemporary } from './temporary.js'
