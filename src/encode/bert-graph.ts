@@ -1,10 +1,14 @@
 import { Graph, type Value } from '../onnx/graph.js'
 import type { BertShape } from './bert-config.js'
-import type { BertWeights, LayerWeights, Linear, Norm } from './bert-weights.js'
-import { quantizeLinear, transpose } from './quantize.js'
+import type { BertWeights, Norm } from './bert-weights.js'
+import type { ChannelMaxima } from './outliers.js'
+import { byteProducts, floatProducts, type Products } from './products.js'
 
 /** Raised whenever the same weights would give another graph: cached graphs and stored vectors are then stale. */
 export const GRAPH_VERSION = 1
+
+/** The largest weight: 8 bits and sign, or 7 where pairs of products are added in 16 bits. */
+const LARGEST_BYTE = { int8: 127, 'int8-7bit': 63 }
 
 export type Pooling = 'mean' | 'cls'
 
@@ -14,18 +18,11 @@ export type Pooling = 'mean' | 'cls'
  */
 export type GraphVariant = 'fp32' | 'int8' | 'int8-7bit'
 
-export interface BertGraphOptions {
-  readonly variant: GraphVariant
-  readonly pooling: Pooling
-}
-
-/**
- * Adds `x W + b` to a graph. Each variant has its own operators, the rest of the encoder is the same.
- */
-interface Products {
-  linear(x: Value, linear: Linear): Value
-  attention(x: Value, mask: Value, layer: LayerWeights): Value
-}
+export type BertGraphOptions = { readonly pooling: Pooling } & (
+  | { readonly variant: 'fp32' }
+  /** `maxima` comes from a run of the calibration graph. */
+  | { readonly variant: 'int8' | 'int8-7bit'; readonly maxima: ChannelMaxima }
+)
 
 /**
  * The whole encoder, from token ids to unit vectors, as one ONNX graph.
@@ -38,30 +35,50 @@ interface Products {
  */
 export function buildBertGraph(weights: BertWeights, shape: BertShape, options: BertGraphOptions): Graph {
   const graph = new Graph('bert-encoder')
-  const ids = graph.input('ids', 'int32', ['batch', 'tokens'])
-  const mask = graph.input('mask', 'int32', ['batch', 'tokens'])
   const products =
     options.variant === 'fp32'
       ? floatProducts(graph, shape)
-      : byteProducts(graph, shape, options.variant === 'int8' ? 127 : 63)
+      : byteProducts(graph, shape, LARGEST_BYTE[options.variant], options.maxima)
+  const { x, mask } = addLayers(graph, weights, shape, products)
+  const pooled = options.pooling === 'mean' ? meanOf(graph, x, mask) : firstOf(graph, x)
+  graph.output('vectors', { ...unitLength(graph, pooled), shape: ['batch', shape.hidden] })
+  return graph
+}
 
+/**
+ * The same encoder in fp32, with the ChannelMaxima of what it is fed as outputs: 'attention0', 'up0', 'down0',
+ * 'attention1', ..., each float32 [channels].
+ */
+export function buildCalibrationGraph(weights: BertWeights, shape: BertShape): Graph {
+  const graph = new Graph('bert-calibration')
+  const seen = { attention: 0, up: 0, down: 0 }
+  const products = floatProducts(graph, shape, (part, value) => {
+    const most = graph.node('ReduceMax', [graph.node('Abs', [value]), graph.int64([0, 1])], {
+      attributes: { keepdims: 0 },
+    })
+    graph.output(`${part}${seen[part]++}`, most)
+  })
+  addLayers(graph, weights, shape, products)
+  return graph
+}
+
+/** Inputs, embeddings and all layers: float32 [batch, tokens, hidden]. */
+function addLayers(
+  graph: Graph,
+  weights: BertWeights,
+  shape: BertShape,
+  products: Products,
+): { readonly x: Value; readonly mask: Value } {
+  const ids = graph.input('ids', 'int32', ['batch', 'tokens'])
+  const mask = graph.input('mask', 'int32', ['batch', 'tokens'])
   let x = layerNorm(graph, shape, embed(graph, shape, weights, ids), weights.embeddingNorm())
   for (let i = 0; i < shape.layers; i++) {
     const layer = weights.layer(i)
-    const attended = products.linear(products.attention(x, mask, layer), layer.attentionOutput)
+    const attended = products.linear(products.attention(x, mask, layer, i), layer.attentionOutput)
     x = layerNorm(graph, shape, graph.node('Add', [x, attended]), layer.attentionNorm)
-    const widened = activation(graph, shape, products.linear(x, layer.up))
-    x = layerNorm(
-      graph,
-      shape,
-      graph.node('Add', [x, products.linear(widened, layer.down)]),
-      layer.outputNorm,
-    )
+    x = layerNorm(graph, shape, graph.node('Add', [x, products.feedForward(x, layer, i)]), layer.outputNorm)
   }
-  const pooled = options.pooling === 'mean' ? meanOf(graph, x, mask) : firstOf(graph, x)
-  const vectors = unitLength(graph, pooled)
-  graph.output('vectors', { ...vectors, shape: ['batch', shape.hidden] })
-  return graph
+  return { x, mask }
 }
 
 /** Word vector + position vector (which holds the token type): float32 [batch, tokens, hidden]. */
@@ -80,91 +97,6 @@ function layerNorm(graph: Graph, shape: BertShape, x: Value, norm: Norm): Value 
   return graph.node('LayerNormalization', [x, scale, bias], {
     attributes: { axis: -1, epsilon: { float: shape.layerNormEpsilon } },
   })
-}
-
-function activation(graph: Graph, shape: BertShape, x: Value): Value {
-  if (shape.activation === 'relu') return graph.node('Relu', [x])
-  const op = shape.activation === 'gelu' ? 'Gelu' : 'FastGelu'
-  return graph.node(op, [x], { domain: 'com.microsoft' })
-}
-
-function floatProducts(graph: Graph, shape: BertShape): Products {
-  return {
-    linear(x, linear) {
-      const { inputs, outputs } = linear
-      const weight = graph.constant('weight', transpose(linear.weight, outputs, inputs), [inputs, outputs])
-      return graph.node('Add', [
-        graph.node('MatMul', [x, weight]),
-        graph.constant('bias', linear.bias, [outputs]),
-      ])
-    },
-    attention(x, mask, layer) {
-      const joined = joinLinear([layer.query, layer.key, layer.value])
-      const weight = transpose(joined.weight, joined.outputs, joined.inputs)
-      return graph.node(
-        'Attention',
-        [
-          x,
-          graph.constant('qkv', weight, [joined.inputs, joined.outputs]),
-          graph.constant('qkv_bias', joined.bias, [joined.outputs]),
-          mask,
-        ],
-        { domain: 'com.microsoft', attributes: { num_heads: shape.heads } },
-      )
-    },
-  }
-}
-
-function byteProducts(graph: Graph, shape: BertShape, limit: number): Products {
-  return {
-    linear(x, linear) {
-      const { data, scales } = quantizeLinear(linear, limit)
-      return graph.node(
-        'DynamicQuantizeMatMul',
-        [
-          x,
-          graph.constant('weight', data, [linear.inputs, linear.outputs]),
-          graph.constant('weight_scale', scales, [linear.outputs]),
-          undefined,
-          graph.constant('bias', linear.bias, [linear.outputs]),
-        ],
-        { domain: 'com.microsoft', type: 'float32' },
-      )
-    },
-    attention(x, mask, layer) {
-      const joined = joinLinear([layer.query, layer.key, layer.value])
-      const { data, scales } = quantizeLinear(joined, limit)
-      const [bytes, scale, zero] = graph.multi('DynamicQuantizeLinear', [x], 3, { type: 'uint8' })
-      return graph.node(
-        'QAttention',
-        [
-          bytes,
-          graph.constant('qkv', data, [joined.inputs, joined.outputs]),
-          graph.constant('qkv_bias', joined.bias, [joined.outputs]),
-          scale,
-          graph.constant('qkv_scale', scales, [joined.outputs]),
-          mask,
-          zero,
-        ],
-        { domain: 'com.microsoft', type: 'float32', attributes: { num_heads: shape.heads } },
-      )
-    },
-  }
-}
-
-/** Several linear maps of one input as one: outputs side by side. */
-function joinLinear(parts: readonly Linear[]): Linear {
-  const inputs = parts[0].inputs
-  const outputs = parts.reduce((sum, part) => sum + part.outputs, 0)
-  const weight = new Float32Array(inputs * outputs)
-  const bias = new Float32Array(outputs)
-  let row = 0
-  for (const part of parts) {
-    weight.set(part.weight, row * inputs)
-    bias.set(part.bias, row)
-    row += part.outputs
-  }
-  return { weight, bias, inputs, outputs }
 }
 
 /** Mean over the tokens that are not padding, as a product [batch, 1, tokens] x [batch, tokens, hidden]. */

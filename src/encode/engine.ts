@@ -72,14 +72,13 @@ export class EncoderEngine {
     const tokenizerBytes = await readModelFile(source.tokenizer)
     const configBytes =
       source.tokenizerConfig === undefined ? undefined : await readModelFile(source.tokenizerConfig)
-    const network = await openNetwork(request, onProgress)
+    const tokenizer = Tokenizer.create(
+      parseModelJson(tokenizerBytes, source.tokenizer),
+      configBytes === undefined ? undefined : parseModelJson(configBytes, source.tokenizerConfig ?? ''),
+      source.tokenizer,
+    )
+    const network = await openNetwork(request, tokenizer, onProgress)
     try {
-      const tokenizer = Tokenizer.create(
-        parseModelJson(tokenizerBytes, source.tokenizer),
-        configBytes === undefined ? undefined : parseModelJson(configBytes, source.tokenizerConfig ?? ''),
-        network.vocabulary,
-        source.tokenizer,
-      )
       const maxTokens = Math.min(source.maxTokens ?? MAX_WINDOW_TOKENS, network.maxTokens)
       if (maxTokens < tokenizer.specialTokens + 8) {
         throw new TextrecError(

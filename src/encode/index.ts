@@ -1,4 +1,5 @@
 /** Text to vectors: pretrained BERT-family encoders, run by ONNX Runtime in a worker thread. */
+export { type EmbedOptions, type EmbedReport, embedTexts, lookupTexts } from './embed-texts.js'
 export {
   defaultCacheDirectory,
   type EncodedTexts,

@@ -12,20 +12,26 @@ import { serializeModel } from '../onnx/protobuf.js'
 import { Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
 import type { Device, Dtype, Progress } from '../types.js'
-import { maxTokensOf, readBertConfig } from './bert-config.js'
-import { buildBertGraph, GRAPH_VERSION, type GraphVariant } from './bert-graph.js'
+import { type BertShape, maxTokensOf, readBertConfig } from './bert-config.js'
+import {
+  buildBertGraph,
+  buildCalibrationGraph,
+  GRAPH_VERSION,
+  type GraphVariant,
+  type Pooling,
+} from './bert-graph.js'
 import { BertWeights } from './bert-weights.js'
 import type { OpenRequest } from './engine.js'
 import { hashOf, readModelFile, readModelJson } from './files.js'
 import { cachedGraph } from './graph-cache.js'
 import { openOnnxNetwork } from './onnx-network.js'
+import { calibrationTokens } from './outliers.js'
 import { Safetensors } from './safetensors.js'
 
 /** Token ids to unit vectors. */
 export interface Network {
   readonly dim: number
   readonly maxTokens: number
-  readonly vocabulary: number
   /** What the vectors depend on: weights, sizes, arithmetic, pooling. Not the device. */
   readonly fingerprint: string
   readonly variant: string
@@ -34,6 +40,12 @@ export interface Network {
   /** ids and mask: [batch, tokens], padding last. Returns [batch, dim]. */
   run(ids: Int32Array, mask: Int32Array, batch: number, tokens: number): Promise<Float32Array>
   close(): Promise<void>
+}
+
+/** What stands before and after every window. */
+export interface SpecialTokens {
+  readonly before: readonly number[]
+  readonly after: readonly number[]
 }
 
 /** More threads than these do not help batches of this size. */
@@ -50,16 +62,18 @@ export function threadsFor(asked: number): number {
  */
 export async function openNetwork(
   request: OpenRequest,
+  special: SpecialTokens,
   onProgress: (progress: Progress) => void,
 ): Promise<Network> {
   return request.source.weights.kind === 'onnx'
     ? openOnnxNetwork(request, request.source.weights)
-    : openBertNetwork(request, request.source.weights, onProgress)
+    : openBertNetwork(request, request.source.weights, special, onProgress)
 }
 
 async function openBertNetwork(
   request: OpenRequest,
   files: { readonly path: string; readonly config: string },
+  special: SpecialTokens,
   onProgress: (progress: Progress) => void,
 ): Promise<Network> {
   const { source } = request
@@ -83,7 +97,7 @@ async function openBertNetwork(
     const model = await cachedGraph(request.cacheDirectory, fingerprint, async () => {
       onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
       const tensors = new BertWeights(Safetensors.parse(weights, files.path), shape)
-      const bytes = serializeModel(buildBertGraph(tensors, shape, { variant, pooling: source.pooling }))
+      const bytes = await buildModel(tensors, shape, variant, source.pooling, special)
       onProgress({ stage: 'build encoder', done: 1, total: 1, unit: 'graphs' })
       return bytes
     })
@@ -91,12 +105,12 @@ async function openBertNetwork(
     return {
       dim: shape.hidden,
       maxTokens: maxTokensOf(shape),
-      vocabulary: shape.vocabulary,
       fingerprint,
       variant,
       device,
       dtype,
       async run(ids, mask, batch, tokens) {
+        requireKnownTokens(ids, shape.vocabulary, source.name)
         const feeds = {
           ids: tensor('int32', ids, [batch, tokens]),
           mask: tensor('int32', mask, [batch, tokens]),
@@ -108,6 +122,49 @@ async function openBertNetwork(
     }
   }
   return onChosenDevice(request, openOn)
+}
+
+/** The ONNX bytes of a variant; for int8 after a look at which channels stand out. */
+async function buildModel(
+  weights: BertWeights,
+  shape: BertShape,
+  variant: GraphVariant,
+  pooling: Pooling,
+  special: SpecialTokens,
+): Promise<Uint8Array> {
+  if (variant === 'fp32') return serializeModel(buildBertGraph(weights, shape, { variant, pooling }))
+  const model = serializeModel(buildCalibrationGraph(weights, shape))
+  const session = await createSession(model, 'cpu', 0)
+  try {
+    const dims = [16, Math.min(64, maxTokensOf(shape))] as const
+    const ids = calibrationTokens(shape.vocabulary, special, ...dims)
+    requireKnownTokens(ids, shape.vocabulary, 'the model')
+    const seen = await nativeStep(() =>
+      session.run({
+        ids: tensor('int32', ids, dims),
+        mask: tensor('int32', new Int32Array(ids.length).fill(1), dims),
+      }),
+    )
+    const layers = (part: string) =>
+      Array.from({ length: shape.layers }, (_, i) => seen[`${part}${i}`].data as Float32Array)
+    const maxima = { attention: layers('attention'), up: layers('up'), down: layers('down') }
+    return serializeModel(buildBertGraph(weights, shape, { variant, pooling, maxima }))
+  } finally {
+    await nativeStep(() => session.close())
+  }
+}
+
+/** An id beyond the table of words would end the run with an error that nobody understands. */
+export function requireKnownTokens(ids: Int32Array, vocabulary: number, model: string): void {
+  for (const id of ids) {
+    if (id < 0 || id >= vocabulary) {
+      throw new TextrecError(
+        'MODEL_INVALID',
+        `The tokenizer of ${model} gives token ${id} and its weights know ${vocabulary}.`,
+        'Use tokenizer.json and weights of the same model.',
+      )
+    }
+  }
 }
 
 /** A session on `device`. @throws DEVICE_MISSING for a GPU that cannot be used. */

@@ -5,7 +5,7 @@ import { nativeStep } from '../onnx/worker-server.js'
 import type { Pooling } from './bert-graph.js'
 import type { OpenRequest } from './engine.js'
 import { hashOf, isRecord, readModelFile, readModelJson } from './files.js'
-import { createSession, type Network, onChosenDevice } from './network.js'
+import { createSession, type Network, onChosenDevice, requireKnownTokens } from './network.js'
 import { externalFiles } from './onnx-file.js'
 
 /** Outputs that hold one vector per token or per text, in the names that exporters give them. */
@@ -35,14 +35,16 @@ export async function openOnnxNetwork(
     try {
       requireEncoder(session, files.path)
       const output = OUTPUTS.find((name) => session.outputNames.includes(name)) as string
-      const run = (ids: Int32Array, mask: Int32Array, batch: number, tokens: number) =>
-        runOnnx(session, output, source.pooling, ids, mask, [batch, tokens])
+      const vocabulary = limit('vocab_size', 2 ** 31 - 1)
+      const run = async (ids: Int32Array, mask: Int32Array, batch: number, tokens: number) => {
+        requireKnownTokens(ids, vocabulary, source.name)
+        return runOnnx(session, output, source.pooling, ids, mask, [batch, tokens])
+      }
       const trial = await run(new Int32Array(1), Int32Array.of(1), 1, 1)
       return {
         dim: trial.length,
         // RoBERTa's table has two rows that no position uses; leaving them out of BERT's costs nothing.
         maxTokens: limit('max_position_embeddings', DEFAULT_MAX_TOKENS + 2) - 2,
-        vocabulary: limit('vocab_size', 2 ** 31 - 1),
         fingerprint: hashOf({ onnx: hashes, pooling: source.pooling }),
         variant: 'onnx',
         device,

@@ -35,16 +35,14 @@ export class Tokenizer {
     readonly before: readonly number[],
     /** Goes after every window: [SEP] or </s>. */
     readonly after: readonly number[],
-    private readonly vocabulary: number,
   ) {}
 
   /**
    * @param json tokenizer.json, parsed.
    * @param config tokenizer_config.json, parsed, where the model has one.
-   * @param vocabulary how many token vectors the model has: an id beyond them is an error, not a crash.
-   * @throws MODEL_INVALID if the tokenizer is of no known kind or does not fit the model.
+   * @throws MODEL_INVALID if the tokenizer is of no known kind.
    */
-  static create(json: unknown, config: unknown, vocabulary: number, source: string): Tokenizer {
+  static create(json: unknown, config: unknown, source: string): Tokenizer {
     const invalid = (fact: string, cause?: unknown) =>
       new TextrecError(
         'MODEL_INVALID',
@@ -70,9 +68,7 @@ export class Tokenizer {
     } catch (cause) {
       throw invalid('it cannot be read', cause)
     }
-    const tokenizer = new Tokenizer(inner, before, after, vocabulary)
-    tokenizer.requireKnown([...before, ...after], invalid)
-    return tokenizer
+    return new Tokenizer(inner, before, after)
   }
 
   /** How many tokens of a window are special ones. */
@@ -87,19 +83,7 @@ export class Tokenizer {
     for (const piece of pieces(sound)) {
       for (const id of this.inner.encode(piece, { add_special_tokens: false }).ids) ids.push(id)
     }
-    this.requireKnown(
-      ids,
-      (fact) => new TextrecError('MODEL_INVALID', `${fact}.`, 'Its files do not fit together.'),
-    )
     return Int32Array.from(ids)
-  }
-
-  private requireKnown(ids: readonly number[], error: (fact: string) => TextrecError): void {
-    for (const id of ids) {
-      if (!(id >= 0 && id < this.vocabulary)) {
-        throw error(`the tokenizer gives token ${id} and the model has ${this.vocabulary}`)
-      }
-    }
   }
 }
 

@@ -1,0 +1,195 @@
+import { TextrecError, throwIfAborted } from '../errors.js'
+import { matrix, row } from '../math/matrix.js'
+import { anything, type OptionTable, resolveOptions } from '../options.js'
+import { type Store, textHash } from '../store/index.js'
+import type { Matrix, OnProgress } from '../types.js'
+import type { EncodedTexts, Encoder } from './encoder.js'
+
+export interface EmbedOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+export interface EmbedReport {
+  /** Texts that were asked for, repeats included. */
+  readonly texts: number
+  /** Texts that were computed in this call; the others had a vector, or were repeats. */
+  readonly encoded: number
+  /** Computed texts that were longer than the encoder's window. */
+  readonly split: number
+  /** Computed texts so long that evenly spread windows stand for the whole. */
+  readonly sampled: number
+  /** Tokens that were computed. */
+  readonly tokens: number
+}
+
+interface PlannedText {
+  readonly hash: Uint8Array
+  readonly text: string
+}
+
+/** Missing texts that are sorted and planned together: enough for batches of like length. */
+const TEXTS_PER_PLAN = 8192
+/** One planned batch is one commit: a second or two of work, which is what a kill can cost. */
+const TEXTS_PER_BATCH = 128
+const CHARACTERS_PER_BATCH = 65_536
+/** Batches given to the worker ahead, so that it never waits for a commit. */
+const BATCHES_AHEAD = 2
+
+const OPTIONS: OptionTable<EmbedOptions> = {
+  signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
+  onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
+}
+
+/**
+ * Gives every text a stored passage vector (`lookupTexts` reads them). Texts that have one are not computed
+ * again. What is missing is planned in batches of like length, the plan is stored, and each finished batch is
+ * committed; so a run that is killed or stopped loses at most the batches in work, and the next run computes
+ * the rest in the same company: the same input gives the same int8 vectors, interrupted or not.
+ * @throws ABORTED when the signal fires; whatever `Encoder.encode` throws.
+ */
+export async function embedTexts(
+  store: Store,
+  encoder: Encoder,
+  texts: Iterable<string>,
+  options: EmbedOptions = {},
+): Promise<EmbedReport> {
+  const { signal, onProgress } = resolveOptions('embedTexts', OPTIONS, options)
+  const run = new EmbedRun(
+    store,
+    encoder,
+    signal,
+    onProgress,
+    Array.isArray(texts) ? texts.length : undefined,
+  )
+  await run.finishPlan() // what a killed run left behind comes first
+  let missing = new Map<string, PlannedText>()
+  let pending: string[] = []
+  const lookUp = () => {
+    const hashes = pending.map(textHash)
+    const vectors = store.embeddings(encoder.fingerprint, hashes)
+    for (const [i, text] of pending.entries()) {
+      const key = Buffer.from(hashes[i]).toString('base64')
+      if (vectors[i] !== undefined || missing.has(key)) run.skip()
+      else missing.set(key, { hash: hashes[i], text })
+    }
+    pending = []
+  }
+  const compute = async () => {
+    store.planBatches(encoder.fingerprint, planBatches([...missing.values()]))
+    missing = new Map()
+    await run.finishPlan()
+  }
+  for (const text of texts) {
+    throwIfAborted(signal, 'Encoding')
+    run.report.texts++
+    pending.push(text)
+    // One look-up never adds more than what is left of the plan: its size does not depend on what was known.
+    if (pending.length >= Math.min(1024, TEXTS_PER_PLAN - missing.size)) {
+      lookUp()
+      if (missing.size === TEXTS_PER_PLAN) await compute()
+    }
+  }
+  lookUp()
+  if (missing.size > 0) await compute()
+  return run.report
+}
+
+/**
+ * The stored passage vectors of texts, one row each.
+ * @throws NOTHING_INDEXED if a text has none: `embedTexts` comes first.
+ */
+export function lookupTexts(store: Store, encoder: Encoder, texts: readonly string[]): Matrix {
+  const found = store.embeddings(encoder.fingerprint, texts.map(textHash))
+  const result = matrix(texts.length, encoder.dim)
+  for (const [i, vector] of found.entries()) {
+    if (vector === undefined) {
+      throw new TextrecError('NOTHING_INDEXED', 'A text has no vector yet.', 'Index the project first.')
+    }
+    row(result, i).set(vector)
+  }
+  return result
+}
+
+/** Batches of like length, longest texts first, so that a lack of memory shows at the start. */
+function planBatches(missing: readonly PlannedText[]): PlannedText[][] {
+  const order = missing.map((_, i) => i)
+  order.sort((a, b) => missing[b].text.length - missing[a].text.length || a - b)
+  const batches: PlannedText[][] = []
+  let batch: PlannedText[] = []
+  let characters = 0
+  for (const i of order) {
+    const { text } = missing[i]
+    const full = batch.length === TEXTS_PER_BATCH || characters + text.length > CHARACTERS_PER_BATCH
+    if (batch.length > 0 && full) {
+      batches.push(batch)
+      batch = []
+      characters = 0
+    }
+    batch.push(missing[i])
+    characters += text.length
+  }
+  if (batch.length > 0) batches.push(batch)
+  return batches
+}
+
+/** One call of embedTexts: its counts, and the loop that computes planned batches. */
+class EmbedRun {
+  readonly report = { texts: 0, encoded: 0, split: 0, sampled: 0, tokens: 0 }
+  private done = 0
+
+  constructor(
+    private readonly store: Store,
+    private readonly encoder: Encoder,
+    private readonly signal: AbortSignal | undefined,
+    private readonly onProgress: OnProgress | undefined,
+    private readonly total: number | undefined,
+  ) {}
+
+  /** Counts a text that needs no work. */
+  skip(): void {
+    this.done++
+  }
+
+  /** Computes and commits every planned batch, a few ahead in the worker. */
+  async finishPlan(): Promise<void> {
+    const inWork: { number: number; batch: PlannedText[]; vectors: Promise<EncodedTexts> }[] = []
+    try {
+      for (const number of this.store.plannedBatches(this.encoder.fingerprint)) {
+        throwIfAborted(this.signal, 'Encoding')
+        const batch = this.store.plannedBatch(this.encoder.fingerprint, number)
+        const vectors = this.encoder.encode(
+          batch.map(({ text }) => text),
+          { signal: this.signal },
+        )
+        vectors.catch(() => {}) // awaited below, or after an earlier failure not at all
+        inWork.push({ number, batch, vectors })
+        if (inWork.length > BATCHES_AHEAD) await this.commit(inWork.shift() as (typeof inWork)[number])
+      }
+      while (inWork.length > 0) await this.commit(inWork.shift() as (typeof inWork)[number])
+    } finally {
+      await Promise.allSettled(inWork.map(({ vectors }) => vectors))
+    }
+  }
+
+  private async commit(work: {
+    number: number
+    batch: PlannedText[]
+    vectors: Promise<EncodedTexts>
+  }): Promise<void> {
+    const vectors = await work.vectors
+    this.store.finishBatch(
+      this.encoder.fingerprint,
+      work.number,
+      work.batch.map(({ hash }) => hash),
+      vectors,
+    )
+    this.report.encoded += vectors.rows
+    this.report.split += vectors.split
+    this.report.sampled += vectors.sampled
+    this.report.tokens += vectors.tokens
+    this.done += vectors.rows
+    const done = this.total === undefined ? this.done : Math.min(this.done, this.total)
+    this.onProgress?.({ stage: 'encode', done, total: this.total, unit: 'texts' })
+  }
+}
