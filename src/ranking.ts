@@ -179,7 +179,7 @@ export async function chooseParameters<P>(
   fit: (parameters: P, table: InteractionTable) => Promise<Ranker>,
   context: FitContext,
   k = 10,
-): Promise<{ readonly best: P; readonly trials: readonly Trial<P>[] }> {
+): Promise<{ readonly best: P; readonly trials: Trial<P>[] }> {
   const trials: Trial<P>[] = []
   if (candidates.length === 1 || context.validation.length === 0) return { best: candidates[0], trials }
   for (const parameters of candidates) {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../', import.meta.url))
 const src = join(root, 'src')
 
-const FOUNDATION = ['types', 'errors', 'options', 'package', 'math', 'onnx', 'artifact']
+const FOUNDATION = ['types', 'errors', 'options', 'package', 'math', 'onnx', 'artifact', 'ranking']
 
 /** Folder (or file) under src -> what it may import besides itself. Arrows point down only. */
 const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
@@ -16,6 +16,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
   options: ['errors', 'types'],
   math: ['errors', 'types', 'options'],
   onnx: ['errors', 'types', 'options', 'math'],
+  ranking: ['errors', 'types', 'math'],
   artifact: ['errors', 'types', 'options', 'math'],
   sample: ['package'],
   store: FOUNDATION,

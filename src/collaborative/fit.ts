@@ -17,6 +17,7 @@ export const EASE_MOST_ITEMS = 10_000
 /** The candidates that validation chooses from. */
 export const EASE_LAMBDAS = [5, 10, 20, 50, 100, 200, 500, 1000] as const
 export const NEIGHBOUR_COUNTS = [20, 50, 100, 200, 1000] as const
+const FIRST_COUNT = 100
 export const NEIGHBOUR_SHRINKAGES = [0, 5, 10, 20, 50, 100] as const
 
 /** 'auto' lets validation choose, among both where the catalogue is small enough for EASE. */
@@ -59,13 +60,17 @@ export async function fitCollaborative(
   return withFitter(
     { ...options, signal: context.signal, onProgress: context.onProgress },
     async (fitter) => {
-      const candidates = candidatesFor(kind, context)
-      const { best, trials } = await chooseParameters(
-        candidates,
-        async (parameters, table) => rankerOf(await fitter.fit(table, parameters)),
-        context,
+      const fit = async (parameters: CollaborativeParameters, table: InteractionTable) =>
+        rankerOf(await fitter.fit(table, parameters))
+      const { best, trials } = await chooseParameters(firstCandidates(kind, context), fit, context)
+      const more = moreCounts(trials)
+      if (more.length > 0) trials.push(...(await chooseParameters(more, fit, context)).trials)
+      // A search of one candidate, or without validation, has no trials: then the first candidate it is.
+      const winner = trials.reduce<Trial<CollaborativeParameters> | undefined>(
+        (top, trial) => (top === undefined || trial.ndcg > top.ndcg ? trial : top),
+        undefined,
       )
-      return { scorer: await fitter.fit(context.training, best), trials }
+      return { scorer: await fitter.fit(context.training, winner?.parameters ?? best), trials }
     },
   )
 }
@@ -85,23 +90,36 @@ export function collaborativeRecipe(
   }
 }
 
-/** The defaults come first: they are what is taken where validation cannot choose. */
-function candidatesFor(
+/** Every lambda, and every shrinkage at one number of neighbours; without validation the standard choice. */
+function firstCandidates(
   kind: CollaborativeKind,
   { training, validation }: FitContext,
 ): CollaborativeParameters[] {
-  const fits = new Set(training.items).size <= EASE_MOST_ITEMS
-  const ease = EASE_LAMBDAS.map((lambda) => ({ kind: 'ease', lambda }) as const)
-  const neighbours = NEIGHBOUR_SHRINKAGES.flatMap((shrinkage) =>
-    NEIGHBOUR_COUNTS.map((count) => ({ kind: 'neighbours', count, shrinkage }) as const),
+  const lambdas = validation.length === 0 ? [100] : EASE_LAMBDAS
+  const shrinkages = validation.length === 0 ? [10] : NEIGHBOUR_SHRINKAGES
+  const ease = lambdas.map((lambda) => ({ kind: 'ease', lambda }) as const)
+  const neighbours = shrinkages.map(
+    (shrinkage) => ({ kind: 'neighbours', count: FIRST_COUNT, shrinkage }) as const,
   )
-  const standard = [
-    { kind: 'ease', lambda: 100 },
-    { kind: 'neighbours', count: 100, shrinkage: 10 },
-  ] as const
-  const all = validation.length === 0 ? standard : [...ease, ...neighbours]
-  if (kind === 'auto') return all.filter((candidate) => candidate.kind !== 'ease' || fits)
-  return all.filter((candidate) => candidate.kind === kind)
+  if (kind === 'ease') return ease
+  const fits = kind === 'auto' && new Set(training.items).size <= EASE_MOST_ITEMS
+  return fits ? [...ease, ...neighbours] : neighbours
+}
+
+/** The other numbers of neighbours, at the shrinkage that did best. */
+function moreCounts(trials: readonly Trial<CollaborativeParameters>[]): CollaborativeParameters[] {
+  let best: { readonly shrinkage: number; readonly ndcg: number } | undefined
+  for (const { parameters, ndcg } of trials) {
+    if (parameters.kind !== 'neighbours' || (best !== undefined && ndcg <= best.ndcg)) continue
+    best = { shrinkage: parameters.shrinkage, ndcg }
+  }
+  if (best === undefined) return []
+  const { shrinkage } = best
+  return NEIGHBOUR_COUNTS.filter((count) => count !== FIRST_COUNT).map((count) => ({
+    kind: 'neighbours',
+    count,
+    shrinkage,
+  }))
 }
 
 async function withFitter<T>(options: FitOptions, use: (fitter: Fitter) => Promise<T>): Promise<T> {

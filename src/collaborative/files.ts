@@ -1,0 +1,141 @@
+import { open, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TextrecError } from '../errors.js'
+import {
+  type CollaborativeParameters,
+  type CollaborativeScorer,
+  EaseScorer,
+  NeighbourScorer,
+} from './scorer.js'
+
+// The payload of a published scorer. Hashes and sizes are the manifest's business (src/artifact).
+const ABOUT = 'collaborative.json'
+const WEIGHTS = 'weights.f32'
+const STARTS = 'starts.i32'
+const NEIGHBOURS = 'neighbours.i32'
+const SIMILARITIES = 'similarities.f32'
+
+interface About {
+  readonly parameters: CollaborativeParameters
+  /** External ids of the warm items: dense numbers change when items come and go. */
+  readonly itemIds: readonly string[]
+}
+
+/** Writes a scorer into an existing folder. @param itemIds the ids of the catalogue it was fitted on. */
+export async function writeScorer(
+  folder: string,
+  scorer: CollaborativeScorer,
+  itemIds: readonly string[],
+): Promise<void> {
+  const about: About = {
+    parameters: scorer.parameters,
+    itemIds: Array.from(scorer.warm, (item) => itemIds[item]),
+  }
+  await writeFile(join(folder, ABOUT), JSON.stringify(about))
+  if (scorer instanceof EaseScorer) {
+    await writeNumbers(join(folder, WEIGHTS), scorer.weights)
+  } else if (scorer instanceof NeighbourScorer) {
+    await writeNumbers(join(folder, STARTS), scorer.lists.starts)
+    await writeNumbers(join(folder, NEIGHBOURS), scorer.lists.neighbours)
+    await writeNumbers(join(folder, SIMILARITIES), scorer.lists.similarities)
+  }
+}
+
+/**
+ * Reads a scorer for the catalogue as it is now: items that have gone are dropped, items that have come are
+ * unknown to it.
+ * @param itemIds the ids of the present catalogue; their order gives the dense numbers.
+ * @throws INDEX_DAMAGED for files that do not fit together.
+ */
+export async function readScorer(folder: string, itemIds: readonly string[]): Promise<CollaborativeScorer> {
+  const about = JSON.parse(await readFile(join(folder, ABOUT), 'utf8')) as About
+  const numberOf = new Map(itemIds.map((id, number) => [id, number]))
+  const old = about.itemIds.map((id, position) => ({ position, number: numberOf.get(id) ?? -1 }))
+  const kept = old.filter(({ number }) => number >= 0).sort((a, b) => a.number - b.number)
+  const warm = Int32Array.from(kept, ({ number }) => number)
+  const positions = Int32Array.from(kept, ({ position }) => position)
+  const size = about.itemIds.length
+  return about.parameters.kind === 'ease'
+    ? readEase(folder, about.parameters.lambda, warm, positions, size, itemIds.length)
+    : readNeighbours(folder, about.parameters, warm, positions, size, itemIds.length)
+}
+
+async function readEase(
+  folder: string,
+  lambda: number,
+  warm: Int32Array,
+  positions: Int32Array,
+  size: number,
+  itemCount: number,
+): Promise<EaseScorer> {
+  const stored = new Float32Array(await readNumbers(join(folder, WEIGHTS), 4 * size * size))
+  if (positions.length === size && positions.every((position, i) => position === i)) {
+    return new EaseScorer(warm, itemCount, stored, lambda)
+  }
+  const n = warm.length
+  const weights = new Float32Array(n * n)
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) weights[i * n + j] = stored[positions[i] * size + positions[j]]
+  }
+  return new EaseScorer(warm, itemCount, weights, lambda)
+}
+
+async function readNeighbours(
+  folder: string,
+  parameters: { readonly count: number; readonly shrinkage: number },
+  warm: Int32Array,
+  positions: Int32Array,
+  size: number,
+  itemCount: number,
+): Promise<NeighbourScorer> {
+  const oldStarts = new Int32Array(await readNumbers(join(folder, STARTS), 4 * (size + 1)))
+  const bytes = 4 * oldStarts[size]
+  const oldNeighbours = new Int32Array(await readNumbers(join(folder, NEIGHBOURS), bytes))
+  const oldSimilarities = new Float32Array(await readNumbers(join(folder, SIMILARITIES), bytes))
+  const positionNow = new Int32Array(size).fill(-1)
+  for (let i = 0; i < positions.length; i++) positionNow[positions[i]] = i
+  const starts = new Int32Array(warm.length + 1)
+  const neighbours: number[] = []
+  const similarities: number[] = []
+  for (let i = 0; i < warm.length; i++) {
+    for (let at = oldStarts[positions[i]]; at < oldStarts[positions[i] + 1]; at++) {
+      const neighbour = positionNow[oldNeighbours[at]]
+      if (neighbour < 0) continue
+      neighbours.push(neighbour)
+      similarities.push(oldSimilarities[at])
+    }
+    starts[i + 1] = neighbours.length
+  }
+  const lists = {
+    starts,
+    neighbours: Int32Array.from(neighbours),
+    similarities: Float32Array.from(similarities),
+  }
+  return new NeighbourScorer(warm, itemCount, lists, parameters)
+}
+
+function writeNumbers(path: string, numbers: Float32Array | Int32Array): Promise<void> {
+  return writeFile(path, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+}
+
+async function readNumbers(path: string, bytes: number): Promise<ArrayBuffer> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const numbers = new ArrayBuffer(size)
+    // A single read gives back 2 GiB at most.
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(new Uint8Array(numbers, at, Math.min(size - at, 2 ** 30)))
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    if (size === bytes) return numbers
+    throw new TextrecError(
+      'INDEX_DAMAGED',
+      `${path} has ${size} bytes instead of ${bytes}.`,
+      "Run 'textrec train' or 'textrec index' to make it again.",
+    )
+  } finally {
+    await file.close()
+  }
+}
