@@ -1,4 +1,5 @@
-import Table from 'cli-table3'
+import { createRequire } from 'node:module'
+import type Table from 'cli-table3'
 import { bold, displayWidth, ellipsis, oneLine } from './text.js'
 
 export interface Column {
@@ -48,7 +49,9 @@ export function table(
 ): string {
   const safe = rows.map((row) => row.map(oneLine))
   const widths = fitWidths(columns, safe, width)
-  const drawn = new Table({
+  // Loaded with the first table, so that help need not wait for it.
+  const TableClass = createRequire(import.meta.url)('cli-table3') as typeof Table
+  const drawn = new TableClass({
     head: columns.map(({ head }, i) => bold(ellipsis(head, widths[i]))),
     colAligns: columns.map(({ align }) => align ?? 'left'),
     chars: BARE,

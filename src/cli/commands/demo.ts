@@ -163,7 +163,7 @@ function tellEvidence(evidence: readonly Evidence[]): string {
     const show = unit === 'share' ? percent : (value: number) => figure(value, 2)
     return [show(found), show(chance), `${figure(found / chance, 1)} x`, `${claim}; ${over} books`]
   })
-  const how = `How good is that? Every book of the shelf was asked about just now, and its ${DEPTH} nearest were counted, against what books drawn at random would give. For the first two figures a book was asked about as if it were new, by its description alone: no author, genre or review. For the third, who wrote which review is not known to the index.`
+  const how = `How good is that? Every book of the shelf was asked about just now, and its ${DEPTH} nearest were counted, against what books drawn at random would give. For the first two figures a book was asked about as if it were new, by its description alone: no author, genre or review. The third is about taste: the shelf's readers are invented, and who wrote which review is not known to the index.`
   return [
     bold('Why it is good'),
     wrap(how, Math.min(100, outputWidth())),

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { IndexReport } from '../../index.js'
+import type { IndexReport, VectorReport } from '../../index.js'
 import {
   addEncoderFlags,
   addExample,
@@ -43,22 +43,27 @@ export function define(command: Command): void {
 
 /** What was encoded, on what, how fast, and the index that answers now. */
 export function indexSummary({ encoder, vectors, index, seconds }: IndexReport): string {
-  const rate =
-    seconds.encode > 0 && vectors.encoded > 0 ? `, ${figure(vectors.encoded / seconds.encode)} texts/s` : ''
   const built = index.built ? `built in ${duration(seconds.build)}` : 'it was up to date and stays'
   return facts([
     ['encoder', `${encoder.name}, ${encoder.dtype} on ${encoder.device} (${encoder.why})`],
-    [
-      'items',
-      `${figure(vectors.items)} brought up to date, ${figure(vectors.withoutText)} of them without any text`,
-    ],
-    [
-      'texts',
-      `${figure(vectors.encoded)} of ${figure(vectors.texts)} encoded in ${duration(seconds.encode)}${rate}; ${plural(vectors.tokens, 'token')}, ${plural(vectors.split, 'text')} read in several windows`,
-    ],
+    ...(vectors.items === 0
+      ? [['items', 'all were up to date'] as const]
+      : encodedFacts(vectors, seconds.encode)),
     [
       'index',
       `${index.kind}, ${plural(index.size, 'item')}, recall@10 ${index.recall.toFixed(4)} against exact search; ${built}`,
     ],
   ])
+}
+
+function encodedFacts(vectors: VectorReport, seconds: number): (readonly [string, string])[] {
+  const { items, withoutText, texts, encoded, tokens, split } = vectors
+  const rate = encoded > 0 && seconds > 0 ? `, ${figure(encoded / seconds)} texts/s` : ''
+  return [
+    ['items', `${figure(items)} brought up to date, ${figure(withoutText)} of them without any text`],
+    [
+      'texts',
+      `${figure(encoded)} of ${figure(texts)} encoded in ${duration(seconds)}${rate}; ${plural(tokens, 'token')}, ${plural(split, 'text')} read in several windows`,
+    ],
+  ]
 }

@@ -25,10 +25,10 @@ export function define(command: Command): void {
       'Items like an item of the catalogue, or like one that is not in it: described by a text, or by a JSON file with title, description, attributes and reviews. Nothing is stored.',
     )
     .argument('[item]', 'id of an item; write -- before an id that starts with -')
-  addDeviceFlags(addAskFlags(addShellFlags(command)))
     .option('--text <text>', 'like an item with this description')
     .option('--item-file <file>', 'like the item in this JSON file; - is standard input')
-    .action((item: string | undefined, flags: SimilarFlags) => {
+  addDeviceFlags(addAskFlags(addShellFlags(command))).action(
+    (item: string | undefined, flags: SimilarFlags) => {
       const given = [item, flags.text, flags.itemFile].filter((value) => value !== undefined)
       if (given.length !== 1) {
         command.error(`error: give one of ITEM, --text and --item-file; ${given.length} were given.`)
@@ -38,7 +38,8 @@ export function define(command: Command): void {
         const { asked, answer } = await ask(shell, project, item, flags)
         shell.print(answer, () => answerTable(asked, answer))
       })
-    })
+    },
+  )
   addExample(
     command,
     ...SAMPLE_PROJECT,

@@ -129,7 +129,7 @@ export function authors(books: readonly Book[], near: ReadonlyMap<string, readon
 /** Probability that `draws` of `total` books, without putting back, hold at least one of `wanted`. */
 export function chanceOfHit(total: number, wanted: number, draws: number): number {
   let miss = 1
-  for (let i = 0; i < draws; i++) miss *= Math.max(0, total - wanted - i) / (total - i)
+  for (let i = 0; i < Math.min(draws, total); i++) miss *= Math.max(0, total - wanted - i) / (total - i)
   return 1 - miss
 }
 
