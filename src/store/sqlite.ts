@@ -91,6 +91,17 @@ export function translate(error: unknown, path: string): unknown {
   return made('INTERNAL', `SQLite refused a statement: ${error.message}.`, 'Please report this.')
 }
 
+/** The same for the opening of a file, where better-sqlite3 says in a TypeError that its folder is missing. */
+function unreachable(error: unknown, path: string): unknown {
+  if (!(error instanceof TypeError)) return translate(error, path)
+  return new TextrecError(
+    'FILE_UNREADABLE',
+    `${path} cannot be opened: ${error.message}.`,
+    'Check that its folder exists and that you may read and write it.',
+    { cause: error },
+  )
+}
+
 /** A prepared statement whose errors are TextrecErrors. `R` is the row: an object, or an array when raw. */
 export class Statement<R> {
   constructor(
@@ -175,18 +186,7 @@ export class Connection {
         path,
       )
     } catch (error) {
-      if (error instanceof TypeError) {
-        // better-sqlite3's words for a folder that is not there.
-        throw new TextrecError(
-          'FILE_UNREADABLE',
-          `${path} cannot be opened: ${error.message}.`,
-          'Check the path.',
-          {
-            cause: error,
-          },
-        )
-      }
-      throw translate(error, path)
+      throw unreachable(error, path)
     }
   }
 
@@ -252,7 +252,7 @@ export class Connection {
     try {
       await this.database.backup(target, { progress: () => pages })
     } catch (error) {
-      throw translate(error, target)
+      throw unreachable(error, target)
     }
   }
 
