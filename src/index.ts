@@ -1,1 +1,41 @@
-export {}
+/**
+ * textrec, a text-aware recommender. This file is the whole public API.
+ * @module
+ */
+
+// Errors: one class, stable codes.
+export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
+export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.js'
+export { version } from './package.js'
+export type {
+  AskOptions,
+  DoctorOptions,
+  IndexOptions,
+  OpenOptions,
+  SearchOptions,
+} from './project/defaults.js'
+export type { Check, DoctorReport } from './project/doctor.js'
+export type { IndexReport } from './project/index-run.js'
+export type { VectorReport } from './project/item-vectors.js'
+// The project: open, import, index, ask.
+export { type NewItem, Recommender } from './project/recommender.js'
+export type { Stats } from './project/stats.js'
+export type { Records, UpsertReport } from './project/updates.js'
+// The built-in sample and the package's version.
+export { sampleFiles } from './sample/index.js'
+export type { Filter } from './store/index.js'
+// The shared words.
+export type {
+  Answer,
+  Attributes,
+  AttributeValue,
+  Basis,
+  DeviceChoice,
+  DtypeChoice,
+  Interaction,
+  Item,
+  OnProgress,
+  Progress,
+  RecommendedItem,
+  Review,
+} from './types.js'

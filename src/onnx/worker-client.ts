@@ -47,7 +47,8 @@ export class WorkerClient {
     private readonly what: string,
   ) {
     const start: WorkerStart = { flags: this.flags }
-    this.worker = new Worker(script, { workerData: start })
+    // Flags of the caller's own command line (--input-type, --import) are not meant for this script.
+    this.worker = new Worker(script, { workerData: start, execArgv: [] })
     this.worker.unref()
     this.worker.on('message', (message: FromWorker) => this.receive(message))
     this.worker.on('error', (cause) => this.fail(cause))

@@ -1,0 +1,37 @@
+import { type Encoder, openEncoder } from '../encode/index.js'
+import type { OnProgress } from '../types.js'
+import type { OpenOptions } from './defaults.js'
+
+type EncoderOptions = Pick<OpenOptions, 'device' | 'dtype' | 'threads' | 'cacheDirectory'>
+
+/** Opens an encoder on first need and keeps one: loading takes longer than most questions. */
+export class EncoderHolder {
+  private held:
+    | { readonly name: string; readonly dtype: OpenOptions['dtype']; readonly encoder: Promise<Encoder> }
+    | undefined
+
+  constructor(private readonly options: EncoderOptions) {}
+
+  /** The encoder called `name`; a failed opening is forgotten, so that the next call may succeed. */
+  async get(
+    name: string,
+    dtype: OpenOptions['dtype'] = this.options.dtype,
+    onProgress?: OnProgress,
+  ): Promise<Encoder> {
+    if (this.held?.name !== name || this.held.dtype !== dtype) {
+      await this.close()
+      const encoder = openEncoder(name, { ...this.options, dtype, onProgress })
+      this.held = { name, dtype, encoder }
+      encoder.catch(() => {
+        if (this.held?.encoder === encoder) this.held = undefined
+      })
+    }
+    return this.held.encoder
+  }
+
+  async close(): Promise<void> {
+    const held = this.held
+    this.held = undefined
+    if (held !== undefined) await held.encoder.then((encoder) => encoder.close()).catch(() => undefined)
+  }
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { type Encoder, embedTexts, lookupTexts } from '../encode/index.js'
+import { row } from '../math/matrix.js'
+import { itemDocument, reviewDocument } from '../profile/documents.js'
+import { chooseReviews, itemProfile, PROFILE_DEFAULTS, PROFILE_VERSION } from '../profile/item-profile.js'
+import { type ItemSource, type ItemVectorRow, type Store, textHash } from '../store/index.js'
+import type { ItemKey, Matrix, OnProgress } from '../types.js'
+
+/** Everything that decides an item's text vector, in one name: encoder, graph variant, profile. */
+export function textSpace(encoder: Encoder): string {
+  const profile = createHash('sha256')
+    .update(JSON.stringify([PROFILE_VERSION, PROFILE_DEFAULTS]))
+    .digest('hex')
+    .slice(0, 8)
+  return `${encoder.fingerprint}/profile-${profile}`
+}
+
+/** The texts that make one item's vector: its own (if any), and those of the reviews that count. */
+interface ItemTexts {
+  readonly source: ItemSource
+  readonly document: string
+  readonly reviews: readonly { readonly review: ItemSource['reviews'][number]; readonly text: string }[]
+}
+
+function textsOf(source: ItemSource): ItemTexts {
+  const written = source.reviews
+    .map((review) => ({ ...review, document: reviewDocument(review) }))
+    .filter(({ document }) => document !== '')
+  return {
+    source,
+    document: itemDocument(source),
+    reviews: chooseReviews(written).map(({ review }) => ({ review, text: review.document })),
+  }
+}
+
+const allTexts = ({ document, reviews }: ItemTexts): string[] => [
+  ...(document === '' ? [] : [document]),
+  ...reviews.map(({ text }) => text),
+]
+
+export interface VectorReport {
+  readonly items: number
+  /** Items about which no text is known: they have no vector. */
+  readonly withoutText: number
+  readonly texts: number
+  /** Texts that had to be encoded; the others were known from before. */
+  readonly encoded: number
+  /** Texts longer than the encoder reads at once, encoded in overlapping windows. */
+  readonly split: number
+  readonly tokens: number
+}
+
+interface LongRun {
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/** Items whose texts are gathered at a time: enough for batches of like length, few enough for memory. */
+const ITEMS_AT_A_TIME = 4096
+
+/**
+ * Brings the text vectors of all items up to date in planned, resumable batches. What is finished stays
+ * finished: after a kill at any moment, the next call goes on from there.
+ */
+export async function updateItemVectors(
+  store: Store,
+  encoder: Encoder,
+  { signal, onProgress }: LongRun = {},
+): Promise<VectorReport> {
+  const space = textSpace(encoder)
+  const stale = store.staleItems(space)
+  const report = { items: stale.length, withoutText: 0, texts: 0, encoded: 0, split: 0, tokens: 0 }
+  for (let start = 0; start < stale.length; start += ITEMS_AT_A_TIME) {
+    const chunk = stale.slice(start, start + ITEMS_AT_A_TIME)
+    const part = await vectorsOfItems(store, encoder, chunk, { signal, onProgress })
+    report.withoutText += part.withoutText
+    report.texts += part.texts
+    report.encoded += part.encoded
+    report.split += part.split
+    report.tokens += part.tokens
+  }
+  return report
+}
+
+async function vectorsOfItems(
+  store: Store,
+  encoder: Encoder,
+  keys: readonly ItemKey[],
+  options: LongRun,
+): Promise<Omit<VectorReport, 'items'>> {
+  const items = store.itemSources(keys).map(textsOf)
+  const texts = items.flatMap(allTexts)
+  const embedded = await embedTexts(store, encoder, texts, options)
+  const rows = profileRows(items, lookupTexts(store, encoder, texts))
+  store.putItemVectors(textSpace(encoder), rows)
+  return {
+    withoutText: rows.filter(({ vector }) => vector === undefined).length,
+    texts: texts.length,
+    encoded: embedded.encoded,
+    split: embedded.split,
+    tokens: embedded.tokens,
+  }
+}
+
+/** @param vectors one row per text, in the order of `allTexts` over `items`. */
+function profileRows(items: readonly ItemTexts[], vectors: Matrix): ItemVectorRow[] {
+  let next = 0
+  return items.map(({ source, document, reviews }) => {
+    const description = document === '' ? undefined : row(vectors, next++)
+    const evidence = reviews.map(({ review }) => ({ ...review, vector: row(vectors, next++) }))
+    return { key: source.key, textVersion: source.textVersion, vector: itemProfile(description, evidence) }
+  })
+}
+
+/**
+ * Gives the named items their vectors at once, outside of any plan: for a handful of items just changed.
+ * Texts that were encoded before are taken from the store.
+ * @returns how many items got a new vector
+ */
+export async function encodeNow(
+  store: Store,
+  encoder: Encoder,
+  ids: readonly string[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const space = textSpace(encoder)
+  const stale = new Set<number>(store.staleItems(space))
+  const keys = store.itemKeys(ids).filter((key): key is ItemKey => key !== undefined && stale.has(key))
+  if (keys.length === 0) return 0
+  const items = store.itemSources(keys).map(textsOf)
+  const texts = items.flatMap(allTexts)
+  const hashes = texts.map(textHash)
+  const known = store.embeddings(encoder.fingerprint, hashes)
+  const missing = [...new Set(texts.filter((_, i) => known[i] === undefined))]
+  if (missing.length > 0) {
+    const vectors = await encoder.encode(missing, { kind: 'passage', signal })
+    store.putEmbeddings(encoder.fingerprint, missing.map(textHash), vectors)
+  }
+  store.putItemVectors(space, profileRows(items, lookupTexts(store, encoder, texts)))
+  return keys.length
+}
+
+/** The vector of an item that is not stored: encoded now, nothing written. Undefined if it has no text. */
+export async function vectorOfNewItem(
+  encoder: Encoder,
+  item: Pick<ItemSource, 'title' | 'description' | 'attributes'>,
+  reviews: readonly {
+    readonly title?: string
+    readonly text?: string
+    readonly rating?: number
+    readonly time?: number
+    readonly helpful?: number
+  }[],
+  signal?: AbortSignal,
+): Promise<Float32Array | undefined> {
+  const document = itemDocument(item)
+  const written = reviews
+    .map((review) => ({ ...review, document: reviewDocument(review) }))
+    .filter((review) => review.document !== '')
+  const texts = [...(document === '' ? [] : [document]), ...written.map((review) => review.document)]
+  if (texts.length === 0) return undefined
+  const vectors = await encoder.encode(texts, { kind: 'passage', signal })
+  const first = document === '' ? 0 : 1
+  return itemProfile(
+    first === 1 ? row(vectors, 0) : undefined,
+    written.map((review, i) => ({ ...review, vector: row(vectors, first + i) })),
+  )
+}

@@ -1,0 +1,27 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { removeTemporary } from '../artifact/index.js'
+import type { Store } from '../store/index.js'
+import { liveState } from './live-index.js'
+
+/** Index folders that nothing points to: a new one has been published, or a killed process left them. */
+export function unusedIndexes(store: Store): string[] {
+  const folder = join(store.directory, 'indexes')
+  if (!existsSync(folder)) return []
+  const live = liveState(store)?.indexId
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== live)
+    .map((entry) => join(folder, entry.name))
+}
+
+/**
+ * Removes index folders that are no longer live and temporary ones of dead processes. Processes that still
+ * serve an old index hold it in memory and lose nothing. Call with the 'index' lock held.
+ */
+export async function removeUnused(store: Store): Promise<string[]> {
+  const unused = unusedIndexes(store)
+  for (const folder of unused) await rm(folder, { recursive: true, force: true })
+  const folder = join(store.directory, 'indexes')
+  return existsSync(folder) ? [...unused, ...(await removeTemporary(folder))] : unused
+}

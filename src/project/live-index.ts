@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { TextrecError } from '../errors.js'
+import type { Store } from '../store/index.js'
+import type { Dtype } from '../types.js'
+import { openIndex, type VectorIndex } from '../vector-index/index.js'
+
+/** The pointer in the catalogue: what is being served. One commit switches all of it. */
+export interface LiveState {
+  /** Folder name under `indexes/`. */
+  readonly indexId: string
+  /** Fingerprint of the vectors served: encoder, graph variant, profile, adapter. */
+  readonly space: string
+  readonly encoder: { readonly name: string; readonly dtype: Dtype; readonly fingerprint: string }
+  readonly dim: number
+}
+
+const LIVE = 'live'
+
+export function liveState(store: Store): LiveState | undefined {
+  return store.meta<LiveState>(LIVE)
+}
+
+export function setLiveState(store: Store, state: LiveState): void {
+  store.setMeta(LIVE, { ...state })
+}
+
+export function indexFolder(directory: string, indexId: string): string {
+  return join(directory, 'indexes', indexId)
+}
+
+/** What a question works with while it runs. */
+export interface Live {
+  readonly state: LiveState
+  readonly index: VectorIndex
+}
+
+interface Opened extends Live {
+  /** Questions running on it; it is closed when it has been replaced and nobody uses it. */
+  users: number
+  retired: boolean
+  /** The last vector change that the index holds. */
+  sequence: number
+}
+
+/** The index being served, kept in step with the catalogue: changes of any process count from the next call on. */
+export class LiveIndex {
+  private opened: Opened | undefined
+  private seenCounter: number | undefined
+  private refreshing: Promise<Opened> | undefined
+
+  constructor(private readonly store: Store) {}
+
+  /** Runs `question` on the live index as it stands now. @throws NOTHING_INDEXED before the first index(). */
+  async use<T>(question: (live: Live) => Promise<T>): Promise<T> {
+    const opened = await this.refresh()
+    opened.users++
+    try {
+      return await question(opened)
+    } finally {
+      opened.users--
+      await closeIfUnused(opened)
+    }
+  }
+
+  /** Forgets the index, for a rebuild or at the end; running questions finish on what they hold. */
+  async close(): Promise<void> {
+    await this.refreshing?.catch(() => undefined)
+    const opened = this.opened
+    this.opened = undefined
+    this.seenCounter = undefined
+    if (opened !== undefined) await retire(opened)
+  }
+
+  private refresh(): Promise<Opened> {
+    this.refreshing ??= this.catchUp().finally(() => {
+      this.refreshing = undefined
+    })
+    return this.refreshing
+  }
+
+  private async catchUp(): Promise<Opened> {
+    const counter = this.store.changeCounter()
+    if (this.opened !== undefined && counter === this.seenCounter) return this.opened
+    const state = liveState(this.store)
+    if (state === undefined) {
+      throw new TextrecError(
+        'NOTHING_INDEXED',
+        'This project has no index yet.',
+        "Run 'textrec index' (library: index()) first.",
+      )
+    }
+    if (this.opened?.state.indexId !== state.indexId) {
+      const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
+        fingerprint: state.space,
+        dim: state.dim,
+      })
+      const replaced = this.opened
+      this.opened = { state, index, sequence, users: 0, retired: false }
+      if (replaced !== undefined) await retire(replaced)
+    }
+    const opened = this.opened as Opened
+    const changes = this.store.vectorChanges(state.space, opened.sequence)
+    for (const key of changes.removed) opened.index.remove(key)
+    for (let i = 0; i < changes.upserts.keys.length; i++) {
+      const { data, dim } = changes.upserts.vectors
+      opened.index.upsert(changes.upserts.keys[i], data.slice(i * dim, (i + 1) * dim))
+    }
+    opened.sequence = changes.sequence
+    this.seenCounter = counter
+    return opened
+  }
+}
+
+async function retire(opened: Opened): Promise<void> {
+  opened.retired = true
+  await closeIfUnused(opened)
+}
+
+async function closeIfUnused(opened: Opened): Promise<void> {
+  if (opened.retired && opened.users === 0) await opened.index.close()
+}

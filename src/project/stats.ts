@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from '../package.js'
+import type { Store } from '../store/index.js'
+import type { TimeKind } from '../types.js'
+import { readIndexManifest } from '../vector-index/index.js'
+import { indexFolder, liveState } from './live-index.js'
+
+export interface Stats {
+  readonly items: number
+  readonly users: number
+  readonly reviews: number
+  readonly interactions: number
+  /** Whether times are dates, positions in a history, or absent. */
+  readonly timeKind: TimeKind
+  /** What is being served; absent before the first index(). */
+  readonly live?: {
+    readonly indexId: string
+    readonly encoder: string
+    readonly dtype: string
+    readonly kind: 'exact' | 'hnsw'
+    /** Vectors in the index as published; later changes are added as they come. */
+    readonly size: number
+    readonly dim: number
+    /** recall@10 against exact search, measured when it was built. */
+    readonly recall: number
+    /** ISO 8601. */
+    readonly builtAt: string
+  }
+  /** Items with a vector now, and items whose text changed since theirs was made. */
+  readonly itemsWithVector: number
+  readonly itemsStale: number
+  readonly databaseBytes: number
+  readonly indexBytes: number
+  readonly textrec: string
+  readonly sqlite: string
+}
+
+/** What a project holds and what it serves. Reads manifests only, no vectors. */
+export async function projectStats(store: Store): Promise<Stats> {
+  const state = liveState(store)
+  const counts = store.counts()
+  const manifest =
+    state === undefined ? undefined : await readIndexManifest(indexFolder(store.directory, state.indexId))
+  return {
+    items: counts.items,
+    users: counts.users,
+    reviews: counts.reviews,
+    interactions: counts.interactions,
+    timeKind: store.timeKind(),
+    ...(state === undefined || manifest === undefined
+      ? {}
+      : {
+          live: {
+            indexId: state.indexId,
+            encoder: state.encoder.name,
+            dtype: state.encoder.dtype,
+            kind: manifest.kind,
+            size: manifest.size,
+            dim: manifest.dim,
+            recall: manifest.recall,
+            builtAt: manifest.builtAt,
+          },
+        }),
+    itemsWithVector: state === undefined ? 0 : store.countItemVectors(state.space),
+    itemsStale: state === undefined ? counts.items : store.staleItems(state.space).length,
+    databaseBytes: ['catalog.db', 'catalog.db-wal'].reduce(
+      (sum, name) => sum + fileSize(join(store.directory, name)),
+      0,
+    ),
+    indexBytes: folderSize(join(store.directory, 'indexes')),
+    textrec: version,
+    sqlite: store.sqliteVersion,
+  }
+}
+
+function fileSize(path: string): number {
+  return existsSync(path) ? statSync(path).size : 0
+}
+
+function folderSize(path: string): number {
+  if (!existsSync(path)) return 0
+  return readdirSync(path, { withFileTypes: true }).reduce((sum, entry) => {
+    const inside = join(path, entry.name)
+    return sum + (entry.isDirectory() ? folderSize(inside) : fileSize(inside))
+  }, 0)
+}
