@@ -1,5 +1,5 @@
 import { gradients } from './gradient.js'
-import { type ElementType, Graph, type Node, type Value } from './graph.js'
+import { type Dim, type ElementType, Graph, type Node, type Value } from './graph.js'
 import { Ops } from './ops.js'
 
 /** How a parameter starts: all of one number, normal with this deviation, or given numbers. */
@@ -28,7 +28,8 @@ export interface BatchSpec {
 export interface Scope {
   readonly ops: Ops
   parameter(name: string, shape: readonly number[], initial: Initial, decay?: boolean): Value
-  batch(name: string, type: BatchSpec['type'], shape: readonly number[]): Value
+  /** Sizes must be numbers in training; in inference they may be names. */
+  batch(name: string, type: BatchSpec['type'], shape: readonly Dim[]): Value
 }
 
 /** A model to train: its forward pass, down to a scalar loss. Everything else is derived. */
@@ -92,7 +93,7 @@ export function trainingStep(model: TrainingModel, options: Partial<AdamOptions>
       return weights.at(-1)!
     },
     batch(name, type, shape) {
-      batch.push({ name, type, shape })
+      batch.push({ name, type, shape: shape as readonly number[] })
       return graph.input(name, type as ElementType, shape)
     },
   })

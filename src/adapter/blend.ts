@@ -1,0 +1,85 @@
+import { addScaled, matrix, normalize, row } from '../math/matrix.js'
+import type { Matrix } from '../types.js'
+
+/**
+ * How much of an item's unit vector is whitened text and how much the trained head. Text is the anchor: a head
+ * trained on warm items alone unlearns the cold ones, so each kind of item has its own mixture, chosen on
+ * validation. Shares of squared length: text = 1 - trained.
+ */
+export interface Blend {
+  /** Trained share for items that the head has seen interactions of. */
+  readonly warm: number
+  /** Trained share for items that it has not. */
+  readonly cold: number
+}
+
+/** Never 0 or 1: both parts can be read back from a stored vector. */
+export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98] as const
+
+/** An event counts this much of the one after it in the text half of a person's vector. */
+const TEXT_RECENCY = 0.9
+
+/**
+ * Item vectors [items, text + trained]: sqrt(1 - share) * white, then sqrt(share) * head. Unit rows; an item
+ * without text has the trained part alone.
+ * @param isWarm [items]
+ */
+export function blendItems(white: Matrix, head: Matrix, isWarm: Uint8Array, { warm, cold }: Blend): Matrix {
+  const result = matrix(white.rows, white.dim + head.dim)
+  for (let i = 0; i < white.rows; i++) {
+    const share = isWarm[i] === 1 ? warm : cold
+    const target = row(result, i)
+    addScaled(target.subarray(0, white.dim), row(white, i), Math.sqrt(1 - share))
+    addScaled(target.subarray(white.dim), row(head, i), Math.sqrt(share))
+    normalize(target)
+  }
+  return result
+}
+
+/** The two parts of blended vectors, each row of unit length again (or zero, where a part is missing). */
+export function splitItems(
+  blended: Matrix,
+  textDim: number,
+): { readonly white: Matrix; readonly head: Matrix } {
+  const white = matrix(blended.rows, textDim)
+  const head = matrix(blended.rows, blended.dim - textDim)
+  for (let i = 0; i < blended.rows; i++) {
+    const from = row(blended, i)
+    row(white, i).set(from.subarray(0, textDim))
+    row(head, i).set(from.subarray(textDim))
+    normalize(row(white, i))
+    normalize(row(head, i))
+  }
+  return { white, head }
+}
+
+/** One person's vector: both halves weigh the same, the items' shares decide. Unit length, or zero. */
+export function blendPerson(text: Float32Array, trained: Float32Array, into: Float32Array): void {
+  into.set(text)
+  into.set(trained, text.length)
+  normalize(into)
+}
+
+/** The text half of a person's vector: the mean of what they took, newer events counting more. Unit length. */
+export function textPerson(white: Matrix, history: Int32Array): Float32Array {
+  const sum = new Float32Array(white.dim)
+  // Beyond some 200 events the weight is below one in a billion.
+  for (const [age, item] of Array.from(history.subarray(-200)).reverse().entries()) {
+    addScaled(sum, row(white, item), TEXT_RECENCY ** age)
+  }
+  return normalize(sum)
+}
+
+/** Scores of one person under any blend, from the two inner products that a blend mixes. */
+export function blendedScores(
+  textScores: Float32Array,
+  trainedScores: Float32Array,
+  isWarm: Uint8Array,
+  { warm, cold }: Blend,
+): Float32Array {
+  const [text, trained] = [
+    [Math.sqrt(1 - cold), Math.sqrt(1 - warm)],
+    [Math.sqrt(cold), Math.sqrt(warm)],
+  ]
+  return textScores.map((score, i) => text[isWarm[i]] * score + trained[isWarm[i]] * trainedScores[i])
+}

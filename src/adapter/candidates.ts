@@ -1,0 +1,113 @@
+import type { Random } from '../math/random.js'
+import type { Batch } from '../onnx/optimizer-session.js'
+import type { Matrix } from '../types.js'
+import type { PackedEvents } from './sequences.js'
+
+/** What each step's softmax chooses among, and how the step's events and targets are numbered among it. */
+export interface Candidates {
+  readonly count: number
+  /** [count, textDim] where they are the same in every step. */
+  readonly texts?: Float32Array
+  /** A sample, whose logits are corrected by how often each item is offered. */
+  readonly corrected: boolean
+  /** 'events' and 'targets' as rows of the candidates, 'ids', and 'texts' and 'logQ' for a sample. */
+  of(part: PackedEvents, source: Random): Batch
+}
+
+/** Every warm item is a candidate of every step. */
+export function fullCandidates(text: Matrix, warm: Int32Array): Candidates {
+  const place = placesOf(warm, text.rows)
+  const ids = Int32Array.from(warm.keys())
+  return {
+    count: warm.length,
+    texts: textRows(text, warm, warm.length),
+    corrected: false,
+    of: ({ events, targets, weights }) => ({
+      events: renumber(events, weights, place),
+      targets: renumber(targets, weights, place),
+      ids,
+    }),
+  }
+}
+
+/**
+ * The items of the step itself are its candidates (in-batch softmax), and random warm items fill up the rest.
+ * Each item is offered once, however often the step holds it, so no event meets its own target as a wrong
+ * answer (accidental hits); logQ is the log of the chance that an item is offered at all.
+ * @param count candidates per step: at least twice the events of a step
+ */
+export function sampledCandidates(
+  text: Matrix,
+  warm: Int32Array,
+  histories: readonly Int32Array[],
+  count: number,
+): Candidates {
+  const place = placesOf(warm, text.rows)
+  const counts = new Float64Array(warm.length)
+  let total = 0
+  for (const history of histories) {
+    for (const item of history) counts[place[item]]++
+    total += history.length
+  }
+  const logOffered = (id: number, drawn: number, filled: number) => {
+    const byBatch = 1 - (1 - counts[id] / total) ** drawn
+    return Math.log(byBatch + (1 - byBatch) * Math.min(1, filled / warm.length))
+  }
+  return {
+    count,
+    corrected: true,
+    of: (part, source) => {
+      const rowOf = new Map<number, number>()
+      const chosen: number[] = []
+      const offer = (id: number) => {
+        if (rowOf.has(id)) return
+        rowOf.set(id, chosen.push(id) - 1)
+      }
+      for (let i = 0; i < part.events.length; i++) {
+        if (part.weights[i] === 0) continue
+        offer(place[part.events[i]])
+        offer(place[part.targets[i]])
+      }
+      const drawn = chosen.length
+      while (chosen.length < Math.min(count, warm.length)) offer(source.integer(warm.length))
+      const filled = chosen.length - drawn
+      const ids = Int32Array.from({ length: count }, (_, i) => chosen[i] ?? 0)
+      const local = (items: Int32Array) =>
+        items.map((item, i) => (part.weights[i] === 0 ? 0 : rowOf.get(place[item])!))
+      const events = part.weights.reduce((sum, weight) => sum + weight, 0)
+      return {
+        events: local(part.events),
+        targets: local(part.targets),
+        ids,
+        texts: textRows(
+          text,
+          ids.map((id) => warm[id]),
+          count,
+        ),
+        logQ: Float32Array.from({ length: count }, (_, i) =>
+          i < chosen.length ? logOffered(chosen[i], events, filled) : NOT_OFFERED,
+        ),
+      }
+    },
+  }
+}
+
+/** Taken off a logit, this leaves a candidate no chance. */
+const NOT_OFFERED = 1e4
+
+function placesOf(warm: Int32Array, items: number): Int32Array {
+  const place = new Int32Array(items).fill(-1)
+  for (let i = 0; i < warm.length; i++) place[warm[i]] = i
+  return place
+}
+
+function renumber(items: Int32Array, weights: Float32Array, place: Int32Array): Int32Array {
+  return items.map((item, i) => (weights[i] === 0 ? 0 : place[item]))
+}
+
+function textRows({ data, dim }: Matrix, items: Int32Array, count: number): Float32Array {
+  const rows = new Float32Array(count * dim)
+  for (let i = 0; i < items.length; i++)
+    rows.set(data.subarray(items[i] * dim, (items[i] + 1) * dim), i * dim)
+  return rows
+}

@@ -1,0 +1,314 @@
+import { random, shuffle } from '../math/random.js'
+import type { TrainingState } from '../onnx/optimizer-session.js'
+import type { TestCase } from '../ranking.js'
+import type { Matrix } from '../types.js'
+import { BLEND_SHARES, type Blend } from './blend.js'
+import { Inference, type Weights } from './inference.js'
+import { bestOf, type ItemParts, judgeBlends } from './judge.js'
+import type { AdapterShape } from './model.js'
+import type { TrainOptions } from './options.js'
+import { AdapterSteps } from './steps.js'
+import { fitWhitening, type Whitening, whiten } from './whitening.js'
+
+/** What an adapter learns from, on dense item numbers; histories are oldest first. */
+export interface FitData {
+  /** [items, text] one text vector per item of the catalogue, zeros where an item has no text. */
+  readonly texts: Matrix
+  /** Histories without what validation asks for. */
+  readonly fitting: readonly Int32Array[]
+  /** Histories with it. */
+  readonly training: readonly Int32Array[]
+  readonly validation: readonly TestCase[]
+}
+
+/** Everything that makes item and person vectors. `warm` lists the items of the ID rows. */
+export interface Fitted {
+  readonly shape: AdapterShape
+  readonly whitening: Whitening
+  readonly weights: Weights
+  readonly blend: Blend
+  readonly warm: Int32Array
+}
+
+/** One epoch of one stage, for the report's curves. */
+export interface EpochRecord {
+  readonly stage: string
+  readonly epoch: number
+  readonly loss: number
+  /** NDCG@10 of the trained part alone; absent where nothing is validated. */
+  readonly validation?: number
+  /** Events learned from per second. */
+  readonly rate: number
+}
+
+export interface FitReport {
+  readonly epochs: readonly EpochRecord[]
+  readonly ids: boolean
+  readonly bestEpoch: number
+  /** NDCG@10 on validation: the trained part alone, and the blend that was chosen. */
+  readonly validation: { readonly trained: number; readonly blended: number; readonly text: number }
+  /** Recall@10 on items hidden on purpose, by trained share of cold items; chosen was the best. */
+  readonly cold: { readonly shares: readonly number[]; readonly recall: readonly number[] }
+}
+
+export interface FitResult {
+  /** Fitted without validation: what the guard compares, and fusion weights are chosen with. */
+  readonly judged: Fitted
+  /** Fitted on everything, if options.refit; otherwise the same. */
+  readonly final: Fitted
+  readonly report: FitReport
+}
+
+/** What a run remembers between epochs, in full: going on from it gives the same result. */
+export interface FitMemory {
+  /** Finished stages, by name. */
+  readonly done: { readonly [stage: string]: StageResult }
+  /** The stage under way. */
+  readonly current?: {
+    readonly stage: string
+    readonly nextEpoch: number
+    readonly best: StageResult
+    readonly state: TrainingState
+  }
+  readonly epochs: readonly EpochRecord[]
+}
+
+export interface StageResult {
+  /** Epochs trained to get these weights. */
+  readonly epochs: number
+  readonly validation: number
+  readonly weights: Weights
+}
+
+export interface FitHooks {
+  /** Called around everything that blocks. May throw to stop. */
+  step<T>(work: () => Promise<T>): Promise<T>
+  progress(stage: string, epoch: number, share: number, figures: { [name: string]: number }): void
+  /** After each epoch. */
+  save(memory: FitMemory): Promise<void>
+}
+
+/** Validation cases beyond this many are sampled: the figure is good enough and the time is not. */
+const MOST_CASES = 5000
+
+/**
+ * Trains an adapter: chooses epochs (and whether to use IDs) on validation, then the blend of warm items on
+ * validation, then that of cold items on items hidden from a second run, then trains on everything.
+ * @throws NOT_ENOUGH_DATA for too few items with text
+ */
+export async function fitAdapter(
+  data: FitData,
+  options: TrainOptions,
+  hooks: FitHooks,
+  memory: FitMemory = { done: {}, epochs: [] },
+): Promise<FitResult> {
+  const run = new Run(data, options, hooks, memory)
+  try {
+    return await run.all()
+  } finally {
+    await run.close()
+  }
+}
+
+class Run {
+  private readonly validation: readonly TestCase[]
+  private inference: { readonly key: string; readonly value: Inference } | undefined
+
+  constructor(
+    private readonly data: FitData,
+    private readonly options: TrainOptions,
+    private readonly hooks: FitHooks,
+    private memory: FitMemory,
+  ) {
+    this.validation = sample(data.validation, MOST_CASES, options.seed)
+  }
+
+  async all(): Promise<FitResult> {
+    const { data, options } = this
+    const fitting = this.corpus(data.fitting)
+    const choices = options.ids === 'auto' ? [false, true] : [options.ids === 'on']
+    const results: StageResult[] = []
+    for (const ids of choices) results.push(await this.stage(ids ? 'text + ids' : 'text', fitting, ids))
+    const winner = bestOf(results.map(({ validation }) => validation))
+    const [ids, best] = [choices[winner], results[winner]]
+    const warmBlends = BLEND_SHARES.map((share) => ({ warm: share, cold: share }))
+    const alone = { warm: 1, cold: 1 }
+    const textOnly = { warm: 0, cold: 0 }
+    const figures = await this.judge(fitting, ids, best.weights, this.validation, 'ndcg', [
+      ...warmBlends,
+      alone,
+      textOnly,
+    ])
+    const warm = BLEND_SHARES[bestOf(figures.slice(0, BLEND_SHARES.length))]
+    const coldRecall = await this.coldRecall(ids, best.epochs, warm)
+    const blend = { warm, cold: BLEND_SHARES[bestOf(coldRecall)] }
+    const judged = this.fitted(fitting, ids, best.weights, blend)
+    let final = judged
+    if (options.refit) {
+      const training = this.corpus(data.training)
+      const { weights } = await this.stage('everything', training, ids, best.epochs)
+      final = this.fitted(training, ids, weights, blend)
+    }
+    const report: FitReport = {
+      epochs: this.memory.epochs,
+      ids,
+      bestEpoch: best.epochs,
+      validation: {
+        trained: figures.at(-2)!,
+        blended: Math.max(...figures.slice(0, -2)),
+        text: figures.at(-1)!,
+      },
+      cold: { shares: BLEND_SHARES, recall: coldRecall },
+    }
+    return { judged, final, report }
+  }
+
+  async close(): Promise<void> {
+    await this.inference?.value.close()
+  }
+
+  /** Hides items at random, trains on the rest, and asks for them: recall@10 by trained share of cold items. */
+  private async coldRecall(ids: boolean, epochs: number, warm: number): Promise<number[]> {
+    const { data, options } = this
+    const known = new Set(data.fitting.flatMap((history) => [...history]))
+    const order = shuffle(Int32Array.from(known).sort(), random(options.seed + 0xc01d))
+    const hidden = new Set(order.subarray(0, Math.max(1, Math.round(options.coldShare * order.length))))
+    const cases: TestCase[] = []
+    const visible = data.fitting.map((history, user) => {
+      const rest = history.filter((item) => !hidden.has(item))
+      const gone = history.filter((item) => hidden.has(item))
+      if (rest.length === 0) return rest
+      for (const target of gone) {
+        const leaveOut = gone.filter((item) => item !== target)
+        cases.push({ user, person: { items: rest }, targets: Int32Array.of(target), leaveOut })
+      }
+      return rest
+    })
+    const corpus = this.corpus(visible)
+    const { weights } = await this.stage('cold items', corpus, ids, epochs)
+    const blends = BLEND_SHARES.map((cold) => ({ warm, cold }))
+    return this.judge(corpus, ids, weights, sample(cases, MOST_CASES, options.seed), 'recall', blends)
+  }
+
+  /**
+   * Trains from the start, early stopped on validation, or for exactly `epochs`. A finished stage is taken from
+   * memory, an interrupted one is gone on with.
+   */
+  private async stage(name: string, corpus: Corpus, ids: boolean, epochs?: number): Promise<StageResult> {
+    const finished = this.memory.done[name]
+    if (finished !== undefined) return finished
+    const { options, hooks } = this
+    const under = this.memory.current?.stage === name ? this.memory.current : undefined
+    const shape = this.shape(corpus, ids)
+    const { white, warm, histories } = corpus
+    const steps = await hooks.step(() =>
+      AdapterSteps.create(shape, white, warm, histories, options, under?.state),
+    )
+    let best: StageResult = under?.best ?? { epochs: 0, validation: -1, weights: {} }
+    try {
+      const last = epochs ?? options.epochs
+      for (let epoch = under?.nextEpoch ?? 0; epoch < last; epoch++) {
+        const started = performance.now()
+        const { loss, events } = await steps.epoch(epoch, hooks.step, (share, mean) =>
+          hooks.progress(name, epoch, share, { loss: mean }),
+        )
+        const seconds = (performance.now() - started) / 1000
+        const record = { stage: name, epoch, loss, rate: Math.round(events / seconds) }
+        const weights = await hooks.step(() => steps.weights())
+        if (epochs !== undefined) {
+          best = { epochs: epoch + 1, validation: 0, weights }
+          this.remember([record])
+        } else {
+          const alone = [{ warm: 1, cold: 1 }]
+          const [validation] = await this.judge(corpus, ids, weights, this.validation, 'ndcg', alone)
+          if (validation > best.validation) best = { epochs: epoch + 1, validation, weights }
+          this.remember([{ ...record, validation }])
+          hooks.progress(name, epoch, 1, { loss, validation, best: best.validation })
+        }
+        if (epochs === undefined && epoch + 1 - best.epochs >= options.patience) break
+        if (epoch + 1 < last) {
+          const state = await hooks.step(() => steps.state())
+          this.memory = { ...this.memory, current: { stage: name, nextEpoch: epoch + 1, best, state } }
+          await hooks.save(this.memory)
+        }
+      }
+    } finally {
+      await steps.close()
+    }
+    this.memory = { done: { ...this.memory.done, [name]: best }, epochs: this.memory.epochs }
+    await hooks.save(this.memory)
+    return best
+  }
+
+  private remember(records: readonly EpochRecord[]): void {
+    this.memory = { ...this.memory, epochs: [...this.memory.epochs, ...records] }
+  }
+
+  private corpus(histories: readonly Int32Array[]): Corpus {
+    const { texts } = this.data
+    const warm = Int32Array.from(new Set(histories.flatMap((history) => [...history]))).sort()
+    const whitening = fitWhitening(texts, warm, this.options.textDim)
+    const usable = histories.filter((history) => history.length > 1)
+    return { histories: usable, warm, whitening, white: whiten(whitening, texts) }
+  }
+
+  private shape({ white, warm }: Corpus, ids: boolean): AdapterShape {
+    const { dim, hidden, layers, heads, length, encoder } = this.options
+    const idCount = ids ? warm.length : 0
+    return { textDim: white.dim, dim, hidden, layers, heads, length, encoder, idCount }
+  }
+
+  private fitted(corpus: Corpus, ids: boolean, weights: Weights, blend: Blend): Fitted {
+    const { whitening, warm } = corpus
+    return { shape: this.shape(corpus, ids), whitening, weights, blend, warm }
+  }
+
+  private async judge(
+    corpus: Corpus,
+    ids: boolean,
+    weights: Weights,
+    cases: readonly TestCase[],
+    metric: 'ndcg' | 'recall',
+    blends: readonly Blend[],
+  ): Promise<number[]> {
+    const shape = this.shape(corpus, ids)
+    const inference = await this.open(shape)
+    const { white, warm } = corpus
+    const index = idIndex(warm, white.rows)
+    const head = await this.hooks.step(() => inference.itemVectors(weights, white, index))
+    const parts: ItemParts = { white, head, isWarm: Uint8Array.from(index, (id) => Number(id >= 0)) }
+    return judgeBlends(inference, weights, parts, cases, blends, metric, this.hooks.step)
+  }
+
+  private async open(shape: AdapterShape): Promise<Inference> {
+    const key = JSON.stringify(shape)
+    if (this.inference?.key !== key) {
+      await this.inference?.value.close()
+      const value = await this.hooks.step(() => Inference.open(shape, this.options.threads))
+      this.inference = { key, value }
+    }
+    return this.inference.value
+  }
+}
+
+/** Histories with what they need around them. */
+interface Corpus {
+  readonly histories: readonly Int32Array[]
+  /** Items with interactions, ascending. */
+  readonly warm: Int32Array
+  readonly whitening: Whitening
+  /** [items, textDim] */
+  readonly white: Matrix
+}
+
+/** [items] place among the warm items, -1 for the cold ones. */
+export function idIndex(warm: Int32Array, items: number): Int32Array {
+  const index = new Int32Array(items).fill(-1)
+  for (let i = 0; i < warm.length; i++) index[warm[i]] = i
+  return index
+}
+
+function sample(cases: readonly TestCase[], most: number, seed: number): readonly TestCase[] {
+  if (cases.length <= most) return cases
+  return shuffle([...cases], random(seed + 0xca5e)).slice(0, most)
+}

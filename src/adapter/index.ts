@@ -1,0 +1,8 @@
+/** Learns a better space than the encoder's from interactions; see trainAdapter. */
+export { Adapter, type AdapterParts } from './adapter.js'
+export type { Blend } from './blend.js'
+export type { EpochRecord, FitReport } from './fit.js'
+export { TRAIN_OPTIONS, type TrainOptions } from './options.js'
+export { adapterRanker } from './ranker.js'
+export { type AdapterData, type TrainedAdapter, trainAdapter } from './train.js'
+export { fitWhitening, type Whitening, whiten } from './whitening.js'

@@ -1,0 +1,165 @@
+import { matrix } from '../math/matrix.js'
+import { Graph, type Value } from '../onnx/graph.js'
+import { Ops } from '../onnx/ops.js'
+import type { Scope } from '../onnx/optimizer.js'
+import { serializeModel } from '../onnx/protobuf.js'
+import { type Feeds, Session, tensor } from '../onnx/session.js'
+import type { Matrix } from '../types.js'
+import { type AdapterShape, itemHead, noDropout, personEncoder } from './model.js'
+import { packTails } from './sequences.js'
+
+export type Weights = { readonly [parameter: string]: Float32Array }
+
+/** Rows of events encoded by one run. */
+const ROWS = 16
+/** Items encoded by one run. */
+const ITEMS = 8192
+
+/**
+ * The forward passes of an adapter with weights that may change between calls (validation during training).
+ * Calls block the thread while they compute.
+ */
+export class Inference {
+  private constructor(
+    readonly shape: AdapterShape,
+    private readonly items: ForwardPass,
+    private readonly persons: ForwardPass,
+    private readonly products: Session,
+  ) {}
+
+  static async open(shape: AdapterShape, threads: number): Promise<Inference> {
+    const items = await ForwardPass.open('items', threads, (scope) => {
+      const text = scope.batch('text', 'float32', ['items', shape.textDim])
+      const ids =
+        shape.idCount === 0
+          ? undefined
+          : {
+              index: scope.batch('ids', 'int32', ['items']),
+              mask: scope.batch('idMask', 'float32', ['items', 1]),
+            }
+      return itemHead(scope, shape, text, noDropout, ids)
+    })
+    const persons = await ForwardPass.open('persons', threads, (scope) => {
+      const { length, dim } = shape
+      const items = scope.batch('items', 'float32', ['items', dim])
+      const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [ROWS * length]))
+      const segments = scope.batch('segments', 'int32', [ROWS, length])
+      const positions = scope.batch('positions', 'int32', [ROWS, length])
+      return personEncoder(scope, shape, events, { segments, positions, rows: ROWS }, noDropout)
+    })
+    return new Inference(shape, items, persons, await openProducts(threads))
+  }
+
+  /**
+   * [items, dim] unit rows. @param text [items, textDim] whitened
+   * @param idIndex [items] row of the ID table, -1 for an item without an ID (cold)
+   */
+  async itemVectors(weights: Weights, text: Matrix, idIndex: Int32Array | undefined): Promise<Matrix> {
+    const { dim, textDim, idCount } = this.shape
+    const result = matrix(text.rows, dim)
+    for (let from = 0; from < text.rows; from += ITEMS) {
+      const to = Math.min(text.rows, from + ITEMS)
+      const count = to - from
+      const feeds: { [name: string]: ReturnType<typeof tensor> } = {
+        text: tensor('float32', text.data.subarray(from * textDim, to * textDim), [count, textDim]),
+      }
+      if (idCount > 0) {
+        const ids = idIndex?.subarray(from, to) ?? new Int32Array(count).fill(-1)
+        feeds.ids = tensor(
+          'int32',
+          ids.map((id) => Math.max(0, id)),
+          [count],
+        )
+        feeds.idMask = tensor(
+          'float32',
+          Float32Array.from(ids, (id) => Number(id >= 0)),
+          [count, 1],
+        )
+      }
+      result.data.set(await this.items.run(feeds, weights), from * dim)
+    }
+    return result
+  }
+
+  /**
+   * [people, dim] unit rows; zero for an empty history.
+   * @param histories rows of `items`, oldest first; the last `shape.length` of them count
+   */
+  async personVectors(weights: Weights, items: Matrix, histories: readonly Int32Array[]): Promise<Matrix> {
+    const { dim, length } = this.shape
+    const result = matrix(histories.length, dim)
+    const packed = packTails(histories, length)
+    const vectors = new Float32Array(Math.ceil(packed.rows / ROWS) * ROWS * length * dim)
+    for (let from = 0; from < packed.rows; from += ROWS) {
+      const part = (all: Int32Array, filler: number) => {
+        const some = new Int32Array(ROWS * length).fill(filler)
+        some.set(all.subarray(from * length, (from + ROWS) * length))
+        return some
+      }
+      const feeds = {
+        items: tensor('float32', items.data, [items.rows, dim]),
+        events: tensor('int32', part(packed.events, 0), [ROWS * length]),
+        segments: tensor('int32', part(packed.segments, -1), [ROWS, length]),
+        positions: tensor('int32', part(packed.positions, 0), [ROWS, length]),
+      }
+      vectors.set(await this.persons.run(feeds, weights), from * length * dim)
+    }
+    for (const [h, last] of packed.last.entries()) {
+      if (last >= 0) result.data.set(vectors.subarray(last * dim, (last + 1) * dim), h * dim)
+    }
+    return result
+  }
+
+  /** [people, items] inner products. */
+  async scores(persons: Matrix, items: Matrix): Promise<Matrix> {
+    const out = await this.products.run({
+      a: tensor('float32', persons.data, [persons.rows, persons.dim]),
+      b: tensor('float32', items.data, [items.rows, items.dim]),
+    })
+    return matrix(persons.rows, items.rows, out.c.data as Float32Array)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.items.close(), this.persons.close(), this.products.close()])
+  }
+}
+
+/** A graph whose parameters are fed, so that one session serves a model while it is being trained. */
+class ForwardPass {
+  private constructor(
+    private readonly session: Session,
+    private readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  ) {}
+
+  static async open(name: string, threads: number, build: (scope: Scope) => Value): Promise<ForwardPass> {
+    const graph = new Graph(name)
+    const parameters: { name: string; shape: readonly number[] }[] = []
+    const result = build({
+      ops: new Ops(graph),
+      parameter(parameter, shape) {
+        parameters.push({ name: parameter, shape })
+        return graph.input(parameter, 'float32', shape)
+      },
+      batch: (input, type, shape) => graph.input(input, type, shape),
+    })
+    graph.output('result', result)
+    return new ForwardPass(await Session.create(serializeModel(graph), { threads }), parameters)
+  }
+
+  async run(batch: Feeds, weights: Weights): Promise<Float32Array> {
+    const fed = this.parameters.map(({ name, shape }) => [name, tensor('float32', weights[name], shape)])
+    return (await this.session.run({ ...Object.fromEntries(fed), ...batch })).result.data as Float32Array
+  }
+
+  close(): Promise<void> {
+    return this.session.close()
+  }
+}
+
+function openProducts(threads: number): Promise<Session> {
+  const graph = new Graph('scores')
+  const a = graph.input('a', 'float32', ['people', 'dim'])
+  const b = graph.input('b', 'float32', ['items', 'dim'])
+  graph.output('c', graph.node('Gemm', [a, b], { attributes: { transB: 1 }, shape: ['people', 'items'] }))
+  return Session.create(serializeModel(graph), { threads })
+}

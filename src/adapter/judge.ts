@@ -1,0 +1,70 @@
+import { matrix, row } from '../math/matrix.js'
+import { ndcg, recall } from '../math/metrics.js'
+import { averageByPerson, bestItems, type TestCase } from '../ranking.js'
+import type { Matrix } from '../types.js'
+import { type Blend, blendedScores, textPerson } from './blend.js'
+import type { Inference, Weights } from './inference.js'
+
+/** The two parts of every item's vector under one state of the model. */
+export interface ItemParts {
+  /** [items, textDim] */
+  readonly white: Matrix
+  /** [items, dim] */
+  readonly head: Matrix
+  /** [items] 1 where the model has seen interactions. */
+  readonly isWarm: Uint8Array
+}
+
+export type Metric = 'ndcg' | 'recall'
+const METRICS = { ndcg, recall }
+
+/** People scored at once: bounds memory to two matrices of [PEOPLE, items]. */
+const PEOPLE = 128
+
+/**
+ * Mean NDCG@10 or recall@10 by person of each blend, over the whole catalogue without what the person has.
+ * @param step called around everything that blocks
+ */
+export async function judgeBlends(
+  inference: Inference,
+  weights: Weights,
+  parts: ItemParts,
+  cases: readonly TestCase[],
+  blends: readonly Blend[],
+  metric: Metric,
+  step: <T>(work: () => Promise<T>) => Promise<T>,
+): Promise<number[]> {
+  const values = blends.map(() => new Float64Array(cases.length))
+  for (let from = 0; from < cases.length; from += PEOPLE) {
+    const some = cases.slice(from, from + PEOPLE)
+    const histories = some.map(({ person }) => person.items)
+    const persons = await step(() => inference.personVectors(weights, parts.head, histories))
+    const trained = await step(() => inference.scores(persons, parts.head))
+    const text = await step(() => inference.scores(textPersons(parts.white, histories), parts.white))
+    for (const [i, { person, targets, leaveOut }] of some.entries()) {
+      const wanted = new Set(targets)
+      const seen = leaveOut === undefined ? person : { items: Int32Array.of(...person.items, ...leaveOut) }
+      for (const [b, blend] of blends.entries()) {
+        const scores = blendedScores(row(text, i), row(trained, i), parts.isWarm, blend)
+        const ranking = bestItems(scores, seen, { k: 10 })
+        values[b][from + i] = METRICS[metric](ranking.items, wanted, 10)
+      }
+    }
+  }
+  return values.map((all) => {
+    const perPerson = averageByPerson(cases, all).values
+    return perPerson.reduce((sum, value) => sum + value, 0) / Math.max(1, perPerson.length)
+  })
+}
+
+/** The text halves of many people. */
+export function textPersons(white: Matrix, histories: readonly Int32Array[]): Matrix {
+  const result = matrix(histories.length, white.dim)
+  for (const [i, history] of histories.entries()) row(result, i).set(textPerson(white, history))
+  return result
+}
+
+/** The best of several figures; the earlier of equals. */
+export function bestOf(figures: readonly number[]): number {
+  return figures.reduce((best, figure, i) => (figure > figures[best] ? i : best), 0)
+}

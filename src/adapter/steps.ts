@@ -1,0 +1,148 @@
+import { type Random, random } from '../math/random.js'
+import type { AdamOptions } from '../onnx/optimizer.js'
+import { type Batch, Training, type TrainingState } from '../onnx/optimizer-session.js'
+import type { Device, Matrix } from '../types.js'
+import { type Candidates, fullCandidates, sampledCandidates } from './candidates.js'
+import { type AdapterShape, adapterModel } from './model.js'
+import { packEpoch, rowsOf } from './sequences.js'
+
+/** How an adapter is trained; see TrainOptions for what each means. */
+export interface StepOptions {
+  readonly seed: number
+  readonly rows: number
+  readonly learningRate: number
+  readonly weightDecay: number
+  readonly dropout: number
+  /** Share of items whose ID is hidden in a step, so that their text learns to stand alone. */
+  readonly idDropout: number
+  /** Up to so many warm items all are candidates of every step; beyond, a sample is. */
+  readonly fullSoftmaxItems: number
+  readonly device: Device
+  readonly threads: number
+}
+
+/** Random numbers that dropout masks may start at, beyond the largest mask. */
+const POOL_SLACK = 2 ** 18
+
+/** Takes an adapter through its epochs: packs histories, makes batches, steps. */
+export class AdapterSteps {
+  private constructor(
+    private readonly training: Training,
+    private readonly candidates: Candidates,
+    private readonly histories: readonly Int32Array[],
+    private readonly shape: AdapterShape,
+    private readonly options: StepOptions,
+    private readonly poolSlack: number,
+  ) {}
+
+  /**
+   * @param text [items, textDim] whitened, of the whole catalogue
+   * @param warm item number of each warm item; ID rows are places in this list
+   * @param histories what people took, item numbers, oldest first; every item of them is in `warm`
+   */
+  static async create(
+    shape: AdapterShape,
+    text: Matrix,
+    warm: Int32Array,
+    histories: readonly Int32Array[],
+    options: StepOptions,
+    state?: TrainingState,
+  ): Promise<AdapterSteps> {
+    const { rows, dropout, seed, device, threads, weightDecay } = options
+    const candidates =
+      warm.length <= options.fullSoftmaxItems
+        ? fullCandidates(text, warm)
+        : sampledCandidates(text, warm, histories, 2 * rows * shape.length)
+    const largest = Math.max(
+      candidates.count * shape.hidden,
+      rows * shape.length * 2 * shape.dim,
+      rows * shape.heads * shape.length ** 2,
+    )
+    const pool = dropout === 0 ? new Float32Array(0) : dropoutPool(largest + POOL_SLACK, dropout, seed)
+    const model = adapterModel(shape, {
+      rows,
+      candidates: candidates.count,
+      dropout,
+      pool,
+      texts: candidates.texts,
+      corrected: candidates.corrected,
+    })
+    const adam: Partial<AdamOptions> = { weightDecay }
+    const training = await Training.create(model, { device, threads, seed, state, adam })
+    return new AdapterSteps(training, candidates, histories, shape, options, POOL_SLACK)
+  }
+
+  /**
+   * One pass over all histories. What it does depends on the seed, the epoch and the state alone, so that a run
+   * that was cut off can repeat it.
+   * @param around called around each step, which blocks; may throw to stop
+   * @param progress called after each step with the share of the epoch that is done and the mean loss so far
+   * @returns the mean loss, and how many events were predicted
+   */
+  async epoch(
+    number: number,
+    around: <T>(work: () => Promise<T>) => Promise<T>,
+    progress: (share: number, loss: number) => void,
+  ): Promise<{ loss: number; events: number }> {
+    const { rows, learningRate, seed } = this.options
+    const source = random(seed * 100_003 + number)
+    const packed = packEpoch(this.histories, this.shape.length, source)
+    const count = Math.max(1, Math.ceil(packed.rows / rows))
+    let sum = 0
+    let events = 0
+    for (let b = 0; b < count; b++) {
+      const from = Math.round((b * packed.rows) / count)
+      const part = rowsOf(packed, from, Math.round(((b + 1) * packed.rows) / count), rows)
+      const candidates = this.candidates.of(part, source)
+      const batch: Batch = {
+        ...candidates,
+        segments: part.segments,
+        positions: part.positions,
+        weights: part.weights,
+        ...this.draws(source),
+      }
+      // The first epoch warms up: Adam's early steps are large and rest on few gradients.
+      const rate = number === 0 ? (learningRate * (b + 1)) / count : learningRate
+      const { loss } = await around(() => this.training.step(batch, rate))
+      const size = part.weights.reduce((total, weight) => total + weight, 0)
+      sum += loss * size
+      events += size
+      progress((b + 1) / count, sum / events)
+    }
+    return { loss: sum / events, events }
+  }
+
+  weights(): Promise<{ [parameter: string]: Float32Array }> {
+    return this.training.weights()
+  }
+
+  state(): Promise<TrainingState> {
+    return this.training.state()
+  }
+
+  close(): Promise<void> {
+    return this.training.close()
+  }
+
+  /** Where each dropout mask starts in the pool, and which IDs are hidden. */
+  private draws(source: Random): Batch {
+    const batch: { [name: string]: BigInt64Array | Float32Array } = {}
+    for (const { name } of this.training.definition.batch) {
+      if (name.startsWith('dropout')) batch[name] = BigInt64Array.of(BigInt(source.integer(this.poolSlack)))
+    }
+    if (this.shape.idCount > 0) {
+      const { idDropout } = this.options
+      batch.idMask = Float32Array.from({ length: this.candidates.count }, () =>
+        Number(source.next() >= idDropout),
+      )
+    }
+    return batch
+  }
+}
+
+/** Zeros with probability `dropout`, otherwise 1 / (1 - dropout), so that means stay. */
+function dropoutPool(size: number, dropout: number, seed: number): Float32Array {
+  const source = random(seed + 0x5eed)
+  const kept = 1 / (1 - dropout)
+  return Float32Array.from({ length: size }, () => (source.next() < dropout ? 0 : kept))
+}

@@ -1,0 +1,107 @@
+import { TextrecError } from '../errors.js'
+import { WorkerClient } from '../onnx/worker-client.js'
+import { resolveOptions } from '../options.js'
+import type { TestCase } from '../ranking.js'
+import type { InteractionTable, Matrix, OnProgress } from '../types.js'
+import { Adapter } from './adapter.js'
+import type { FitData, FitReport, FitResult, Fitted } from './fit.js'
+import { TRAIN_OPTIONS, type TrainOptions } from './options.js'
+import type { TrainRequest } from './worker.js'
+
+/** What to train on. The tables number items alike, and `texts` has their text vectors in that order. */
+export interface AdapterData {
+  /** [items, text] unit rows, zeros for items without text. */
+  readonly texts: Matrix
+  /** Fingerprint of what made `texts`. */
+  readonly textSpace: string
+  /** All that may be learned from. */
+  readonly training: InteractionTable
+  /** `training` without what `validation` asks for. */
+  readonly fitting: InteractionTable
+  readonly validation: readonly TestCase[]
+}
+
+export interface TrainedAdapter {
+  /** Trained on all of `training`: for use. The same as `judged` if refit is off. */
+  readonly adapter: Adapter
+  /** Trained on `fitting` alone: for every comparison and choice that validation has to make. */
+  readonly judged: Adapter
+  readonly report: FitReport
+}
+
+/** Fewer histories of at least two items than this teach nothing. */
+const FEWEST_HISTORIES = 10
+
+/**
+ * Trains an adapter in a worker thread. Stops between two steps when the signal fires; with
+ * options.checkpoint, a later call with the same inputs goes on from the last finished epoch and ends with the
+ * same adapter as an undisturbed run.
+ * @throws NOT_ENOUGH_DATA for too few histories, texts or validation cases; DIMENSION_MISMATCH for tables that
+ *   do not fit; OPTION_INVALID; ABORTED
+ */
+export async function trainAdapter(
+  data: AdapterData,
+  given: Partial<TrainOptions> = {},
+  hooks: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+): Promise<TrainedAdapter> {
+  const options = resolveOptions('train', TRAIN_OPTIONS, given)
+  if (options.dim % options.heads !== 0) {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      `train: option 'dim' is ${options.dim} with ${options.heads} heads.`,
+      "'dim' must be a multiple of 'heads'.",
+    )
+  }
+  const { itemIds } = data.training
+  if (data.texts.rows !== itemIds.length || data.fitting.itemIds.length !== itemIds.length) {
+    throw new TextrecError(
+      'DIMENSION_MISMATCH',
+      `There are ${data.texts.rows} text vectors for ${itemIds.length} items.`,
+      'Give one row per item of the tables, in their order.',
+    )
+  }
+  const fitData: FitData = {
+    texts: data.texts,
+    fitting: historiesOf(data.fitting),
+    training: historiesOf(data.training),
+    validation: data.validation,
+  }
+  const taught = fitData.fitting.filter((history) => history.length > 1).length
+  if (taught < FEWEST_HISTORIES || data.validation.length === 0) {
+    throw new TextrecError(
+      'NOT_ENOUGH_DATA',
+      `Training has ${taught} histories of two items or more and ${data.validation.length} validation cases.`,
+      `It takes at least ${FEWEST_HISTORIES} histories and one case; the frozen encoder needs neither.`,
+    )
+  }
+  const worker = new WorkerClient(new URL('./worker.js', import.meta.url), 'Training the adapter')
+  try {
+    const result = await worker.call<TrainRequest, FitResult, never>(
+      'train',
+      { data: fitData, options },
+      { signal: hooks.signal, onProgress: hooks.onProgress as ((progress: never) => void) | undefined },
+    )
+    const adapterOf = (fitted: Fitted) =>
+      new Adapter(
+        { fitted, warmIds: Array.from(fitted.warm, (item) => itemIds[item]), textSpace: data.textSpace },
+        options.threads,
+      )
+    const judged = adapterOf(result.judged)
+    const adapter = options.refit ? adapterOf(result.final) : judged
+    return { adapter, judged, report: result.report }
+  } finally {
+    await worker.close()
+  }
+}
+
+/** Each person's items, oldest first, each once: the first time they took it. */
+export function historiesOf(table: InteractionTable): Int32Array[] {
+  const histories: Int32Array[] = []
+  let start = 0
+  for (let at = 1; at <= table.users.length; at++) {
+    if (at < table.users.length && table.users[at] === table.users[start]) continue
+    histories.push(Int32Array.from(new Set(table.items.subarray(start, at))))
+    start = at
+  }
+  return table.users.length === 0 ? [] : histories
+}

@@ -1,0 +1,118 @@
+import { TextrecError, throwIfAborted } from '../errors.js'
+import { matrix, row } from '../math/matrix.js'
+import { type CallContext, nativeStep, serveWorker } from '../onnx/worker-server.js'
+import type { Matrix, Progress } from '../types.js'
+import { blendItems, blendPerson, splitItems } from './blend.js'
+import { loadCheckpoint, removeCheckpoint, runKey, saveCheckpoint } from './checkpoint.js'
+import { type FitData, type FitMemory, type Fitted, fitAdapter } from './fit.js'
+import { Inference } from './inference.js'
+import { textPersons } from './judge.js'
+import type { TrainOptions } from './options.js'
+import { whiten } from './whitening.js'
+
+export interface TrainRequest {
+  readonly data: FitData
+  readonly options: TrainOptions
+}
+export interface OpenRequest {
+  readonly fitted: Fitted
+  readonly threads: number
+}
+export interface ItemsRequest {
+  readonly texts: Matrix
+  /** [items] place among the warm items, -1 for cold ones. */
+  readonly index: Int32Array
+}
+export interface PersonsRequest {
+  readonly items: Matrix
+  readonly histories: readonly Int32Array[]
+}
+export interface ScoresRequest {
+  /** What `hold` returned. */
+  readonly held: number
+  readonly histories: readonly Int32Array[]
+}
+
+const TRAINING = 'Training the adapter'
+
+let opened: { readonly fitted: Fitted; readonly inference: Inference } | undefined
+const held = new Map<number, { readonly blended: Matrix; readonly head: Matrix; readonly white: Matrix }>()
+let nextHeld = 1
+
+function current() {
+  if (opened !== undefined) return opened
+  throw new TextrecError('INTERNAL', 'The adapter was asked before it was opened.', 'Open it first.')
+}
+
+async function train({ data, options }: TrainRequest, context: CallContext) {
+  const { checkpoint, epochs } = options
+  const key = runKey(data, options)
+  const memory = checkpoint === undefined ? undefined : await loadCheckpoint(checkpoint, key)
+  const progress = (stage: string, epoch: number, share: number, figures: { [name: string]: number }) =>
+    context.progress({
+      stage,
+      done: epoch + share,
+      total: epochs,
+      unit: 'epochs',
+      figures,
+    } satisfies Progress)
+  const hooks = {
+    step: <T>(work: () => Promise<T>) =>
+      nativeStep(async () => {
+        throwIfAborted(context.signal, TRAINING)
+        return work()
+      }),
+    progress,
+    save: async (state: FitMemory) => {
+      if (checkpoint !== undefined) await saveCheckpoint(checkpoint, key, state)
+    },
+  }
+  const result = await fitAdapter(data, options, hooks, memory)
+  if (checkpoint !== undefined) await removeCheckpoint(checkpoint)
+  return { result }
+}
+
+async function persons(items: Matrix, white: Matrix, head: Matrix, histories: readonly Int32Array[]) {
+  const { fitted, inference } = current()
+  const trained = await nativeStep(() => inference.personVectors(fitted.weights, head, histories))
+  const text = textPersons(white, histories)
+  const result = matrix(histories.length, items.dim)
+  for (let i = 0; i < histories.length; i++) blendPerson(row(text, i), row(trained, i), row(result, i))
+  return result
+}
+
+serveWorker(
+  {
+    train,
+    open: async ({ fitted, threads }: OpenRequest) => {
+      opened = { fitted, inference: await nativeStep(() => Inference.open(fitted.shape, threads)) }
+      return { result: undefined }
+    },
+    items: async ({ texts, index }: ItemsRequest) => {
+      const { fitted, inference } = current()
+      const white = whiten(fitted.whitening, texts)
+      const head = await nativeStep(() => inference.itemVectors(fitted.weights, white, index))
+      const isWarm = Uint8Array.from(index, (place) => Number(place >= 0))
+      return { result: blendItems(white, head, isWarm, fitted.blend) }
+    },
+    persons: async ({ items, histories }: PersonsRequest) => {
+      const { white, head } = splitItems(items, current().fitted.shape.textDim)
+      return { result: await persons(items, white, head, histories) }
+    },
+    hold: async (items: Matrix) => {
+      held.set(nextHeld, { blended: items, ...splitItems(items, current().fitted.shape.textDim) })
+      return { result: nextHeld++ }
+    },
+    release: async (id: number) => {
+      held.delete(id)
+      return { result: undefined }
+    },
+    scores: async ({ held: id, histories }: ScoresRequest) => {
+      const { blended, white, head } = held.get(id)!
+      const people = await persons(blended, white, head, histories)
+      const result = await nativeStep(() => current().inference.scores(people, blended))
+      return { result, transfer: [result.data.buffer as ArrayBuffer] }
+    },
+  },
+  async () => opened?.inference.close(),
+)
