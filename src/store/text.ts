@@ -42,5 +42,5 @@ export function numberOrNull(value: number | undefined, record: string, field: s
 
 /** The name of a text in the embedding cache: the first 16 bytes of the SHA-256 of its UTF-8. */
 export function textHash(text: string): Uint8Array {
-  return createHash('sha256').update(text, 'utf8').digest().subarray(0, 16)
+  return new Uint8Array(createHash('sha256').update(text, 'utf8').digest().subarray(0, 16))
 }
