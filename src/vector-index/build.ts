@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { aborted, throwIfAborted } from '../errors.js'
-import { anything, choice, integer, type OptionTable, resolveOptions } from '../options.js'
+import { anything, choice, integer, number, type OptionTable, resolveOptions } from '../options.js'
 import type { Matrix, OnProgress } from '../types.js'
 import { checkEntries } from './checks.js'
 import { HnswProcess } from './hnsw-client.js'
@@ -28,6 +28,8 @@ export interface BuildOptions {
   readonly kind: 'auto' | IndexKind
   /** Of levels and tuning queries; the same seed and vectors give the same index. Default 1. */
   readonly seed: number
+  /** recall@10 that a graph must reach on its own vectors; otherwise the index is exact. Default 0.99. */
+  readonly minRecall: number
   readonly signal: AbortSignal | undefined
   readonly onProgress: OnProgress | undefined
 }
@@ -35,6 +37,7 @@ export interface BuildOptions {
 const OPTIONS: OptionTable<BuildOptions> = {
   kind: choice<'auto' | IndexKind>('auto', ['auto', 'exact', 'hnsw']),
   seed: integer(1, 0, 2 ** 32 - 1),
+  minRecall: number(RECALL_BAR, 0, 1),
   signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
   onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
 }
@@ -98,7 +101,7 @@ function exactIndex(keys: Int32Array, vectors: Matrix, note?: string): BuiltInde
 async function buildGraph(
   keys: Int32Array,
   vectors: Matrix,
-  { seed, signal, onProgress }: BuildOptions,
+  { seed, minRecall, signal, onProgress }: BuildOptions,
 ): Promise<BuiltIndex | Tuned> {
   const builder = new HnswProcess()
   const stop = () => void builder.kill()
@@ -111,8 +114,8 @@ async function buildGraph(
     for (const shape of SHAPES) {
       await builder.call('build', { ...shape, seed })
       builder.onProgress(total)
-      tuned = await builder.call('tune', { seed })
-      if (tuned.recall < RECALL_BAR) continue
+      tuned = await builder.call('tune', { seed, bar: minRecall })
+      if (tuned.recall < minRecall) continue
       return {
         kind: 'hnsw',
         size: total,

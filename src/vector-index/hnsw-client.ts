@@ -12,7 +12,7 @@ export interface Methods {
   rows(argument: { first: number; values: Float32Array }): Promise<void>
   /** Builds a graph of the matrix; one built before is thrown away. Reports progress. */
   build(argument: GraphShape): Promise<void>
-  tune(argument: { seed: number }): Promise<Tuned>
+  tune(argument: { seed: number; bar: number }): Promise<Tuned>
   save(argument: { path: string }): Promise<{ bytes: number }>
   /** Opens a published folder and asks it for vectors that it holds. */
   tryOut(argument: { folder: string }): Promise<{ size: number; wrong: number; trials: number }>

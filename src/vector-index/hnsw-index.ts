@@ -11,7 +11,7 @@ import { offerAll } from './select.js'
 import type { Allowed, Neighbours, SearchOptions, VectorIndex } from './types.js'
 
 /** Keeping one more candidate costs as much as scoring so many rows one by one. */
-const ROWS_PER_CANDIDATE = 8
+export const ROWS_PER_CANDIDATE = 8
 /** Queries answered before the event loop gets its turn. */
 const TURN = 32
 

@@ -40,11 +40,11 @@ const methods: Methods = {
     await fill(graph, shape)
   },
 
-  async tune({ seed }) {
+  async tune({ seed, bar }) {
     const exact = await ExactIndex.trusted(rowNumbers(), { data, rows: rowCount(), dim })
     const index = new HnswIndex(new Rows(dim, rowNumbers(), data), built(), 0)
     try {
-      return await tuneEf(index, exact, seed)
+      return await tuneEf(index, exact, seed, bar)
     } finally {
       await exact.close()
     }

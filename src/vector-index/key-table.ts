@@ -10,7 +10,7 @@ export class KeyTable {
 
   /** -1 if there is none. */
   get(key: number): number {
-    if (this.dense !== undefined) return key >= 0 && key < this.dense.length ? this.dense[key] : -1
+    if (this.dense !== undefined) return this.dense[key] ?? -1
     return this.sparse.get(key) ?? -1
   }
 
