@@ -20,9 +20,9 @@ const ELEMENT_BYTES = new Map([
   ['F8_E4M3', 1],
   ['F8_E5M2', 1],
 ])
-/** Real headers need some 120 bytes a tensor; these limits keep a hostile one from costing memory or time. */
-const MAX_HEADER_BYTES = 16 * 2 ** 20
-const MAX_TENSORS = 65_536
+/** Encoders have some 400 tensors of 120 bytes each in their headers; these limits keep a hostile one from costing memory or time. */
+const MAX_HEADER_BYTES = 2 ** 20
+const MAX_TENSORS = 8192
 const MAX_RANK = 8
 
 interface Entry {

