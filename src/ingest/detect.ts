@@ -199,7 +199,8 @@ function delimited(
 ): Detected {
   const { kind, map, path } = options
   const { names } = layout
-  const twice = names.find((name, i) => names.indexOf(name) < i)
+  const seen = new Set<string>()
+  const twice = names.find((name) => seen.size === seen.add(name).size)
   if (twice !== undefined) {
     throw new TextrecError('FORMAT_UNKNOWN', `${path} has two columns named '${twice}'.`, 'Rename one.')
   }

@@ -42,6 +42,11 @@ export class LineSplitter {
     if (end + 1 < chunk.length) this.hold(chunk.subarray(end + 1))
   }
 
+  /** How much of an unfinished line is in memory: at most the limit and one chunk. */
+  get heldBytes(): number {
+    return this.pending.reduce((total, part) => total + part.length, 0)
+  }
+
   /** The last line needs no line feed. */
   end(): void {
     if (this.pendingBytes > 0) this.finishPending()

@@ -9,9 +9,9 @@
  * - A line that is not valid UTF-8, or longer than MAX_LINE_BYTES, is refused; the latter is never held whole.
  * - CSV and TSV: RFC 4180. A field that begins with a quote is quoted and may span lines; a quote elsewhere is
  *   an ordinary character. A record with more or fewer fields than the header is refused. Where a quote is
- *   never closed (to the end of the file or MAX_LINE_BYTES), the line that opened it is refused and reading
- *   goes on behind that line; after MAX_QUOTE_RECOVERIES of those, all that the open quote covers is one refused
- *   record. MovieLens `::`, RecBole and the Amazon customer reviews TSV have no quoting.
+ *   not closed within the file, MAX_RECORD_LINES and MAX_RECORD_LENGTH characters, the line that opened it is
+ *   refused and reading goes on behind that line; after MAX_QUOTE_RECOVERIES of those, all that the open quote
+ *   covers is one refused record. MovieLens `::`, RecBole and the Amazon customer reviews TSV have no quoting.
  * - JSON lines: one object a line. Of a key that occurs twice the last wins. 2014 Amazon metadata (Python
  *   literals) is read too. Whole numbers beyond 2^53 keep all their digits, as text.
  *
@@ -26,7 +26,7 @@
  * - Times: a number below ORDER_LIMIT is a position in the person's history; then come seconds (below 1e11),
  *   milliseconds (1e14) and microseconds (1e17) since 1970. Dates are ISO 8601, 'YYYY/MM/DD' or Amazon's
  *   'MM DD, YYYY'; without a zone they are UTC. Refused: negative times, dates that do not exist, dates before
- *   1970-01-03 (their milliseconds would look like positions). One project holds dates or positions: the
+ *   1970-01-02 03:46:40 (their milliseconds would look like positions). One project holds dates or positions: the
  *   first accepted time decides, records of the other kind are refused.
  * - Helpful votes: 12, '1,234', or Amazon's [helpful, total].
  *
@@ -42,6 +42,8 @@
  *   MAX_ATTRIBUTES attributes, or nesting deeper than MAX_DEPTH.
  */
 export const MAX_LINE_BYTES = 16 * 2 ** 20
+export const MAX_RECORD_LINES = 10_000
+export const MAX_RECORD_LENGTH = 4 * 2 ** 20
 export const MAX_QUOTE_RECOVERIES = 16
 export const MAX_ID_BYTES = 1024
 export const MAX_TEXT = 1_000_000

@@ -91,6 +91,12 @@ test('two columns of one name are refused, unnamed ones are numbered', async () 
   expect(sink.items).toEqual([{ id: 'p', attributes: { 'column 1': 0 } }])
 })
 
+test('a header of very many columns is read in bounded time', async () => {
+  const names = Array.from({ length: 100_000 }, (_, i) => `c${i}`)
+  const { rejects } = await importContent('items', `id,${names.join(',')}\n1${',2'.repeat(100_000)}\n`)
+  expect(rejects).toMatchObject([{ line: 2, expected: 'at most 1000 attributes' }])
+})
+
 test('of several synonyms the first of the table that holds a value is taken, the others stay', async () => {
   const { sink } = await importContent(
     'items',

@@ -114,9 +114,13 @@ test('any text at all is read as csv-parse reads it, where csv-parse reads it', 
 })
 
 test('lines are the same however the bytes are cut, and none is lost', () => {
-  const bytes = fc
-    .uint8Array({ maxLength: 80 })
-    .map((values) => Buffer.from(values.map((value) => (value % 5 === 0 ? 10 : value))))
+  // Mostly ASCII and now and then a byte that breaks UTF-8, lines around the limit of 12 bytes.
+  const byte = fc.oneof(
+    { weight: 40, arbitrary: fc.integer({ min: 32, max: 126 }) },
+    { weight: 4, arbitrary: fc.constant(10) },
+    { weight: 1, arbitrary: fc.integer({ min: 128, max: 255 }) },
+  )
+  const bytes = fc.array(byte, { maxLength: 120 }).map((values) => Buffer.from(values))
   fc.assert(
     fc.property(bytes, fc.integer({ min: 1, max: 20 }), (content, chunk) => {
       const cut = (size: number) => {
@@ -139,6 +143,24 @@ test('lines are the same however the bytes are cut, and none is lost', () => {
     }),
     { numRuns: 500, seed: 3 },
   )
+})
+
+test('an overlong line is not kept while it is read, and the line behind it is whole', () => {
+  const lines: unknown[] = []
+  const splitter = new LineSplitter((text, number, flaw) => lines.push([number, text.length, flaw]), 5000)
+  const chunk = Buffer.alloc(1000, 'x')
+  let most = 0
+  for (let i = 0; i < 1000; i++) {
+    splitter.push(chunk)
+    most = Math.max(most, splitter.heldBytes)
+  }
+  splitter.push(Buffer.from('\nshort\n'))
+  splitter.end()
+  expect(most).toBeLessThanOrEqual(6000)
+  expect(lines).toEqual([
+    [1, 200, 'long'],
+    [2, 5, undefined],
+  ])
 })
 
 test('dates agree with Date, and impossible ones are NaN', () => {

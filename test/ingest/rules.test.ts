@@ -1,6 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { MAX_ID_BYTES, MAX_LINE_BYTES, MAX_QUOTE_RECOVERIES, MAX_TEXT } from '#src/ingest/rules.js'
+import {
+  MAX_ID_BYTES,
+  MAX_LINE_BYTES,
+  MAX_QUOTE_RECOVERIES,
+  MAX_RECORD_LINES,
+  MAX_TEXT,
+} from '#src/ingest/rules.js'
 import { random } from '#src/math/random.js'
 import { importContent, jsonLines } from './memory-sink.js'
 
@@ -72,6 +78,16 @@ describe('files', () => {
     },
   )
 
+  test('a quoted record is refused for one line that is not UTF-8', async () => {
+    const bytes = Buffer.from('id,title\n1,"caf\u00e9\nbar"\n2,"bar\ncaf\u00e9"\n3,"x"\n', 'latin1')
+    const { sink, rejects } = await importContent('items', bytes)
+    expect(ids(sink.items)).toEqual(['3'])
+    expect(rejects.map(({ line, field }) => [line, field])).toEqual([
+      [2, 'line'],
+      [4, 'line'],
+    ])
+  })
+
   test('a 50 MB line is refused without being held', async () => {
     // Gzipped, so that the file itself is small; the line is all one word.
     const long = Buffer.alloc(50 * 2 ** 20, 'x')
@@ -100,9 +116,11 @@ describe('files', () => {
   })
 
   test('text behind a closing quote refuses that record only', async () => {
-    const { sink, rejects } = await importContent('items', 'id,title\n1,"A" B\n2,C\n')
+    const { sink, rejects } = await importContent('items', 'id,title,x\n1,"A" B\n2,C,D\n')
     expect(ids(sink.items)).toEqual(['2'])
-    expect(rejects).toMatchObject([{ line: 2, field: 'record' }])
+    expect(rejects).toMatchObject([
+      { line: 2, field: 'record', expected: 'a delimiter after the closing quote of a field' },
+    ])
   })
 
   test('an unterminated quote refuses the line that opens it, not the rest of the file', async () => {
@@ -110,6 +128,16 @@ describe('files', () => {
     expect(ids(sink.items)).toEqual(['1', '3', '4'])
     expect(rejects).toMatchObject([{ line: 3, expected: 'a closing quote', received: '2,"B' }])
     expect(read).toBe(4)
+  })
+
+  test('a quoted field spans at most so many lines: a quote closed further on was not meant', async () => {
+    const texts = (lines: number) => `id,title\n1,"A${'\n'.repeat(lines - 1)}"\n2,B\n`
+    const longest = await importContent('items', texts(MAX_RECORD_LINES))
+    expect([longest.accepted, longest.rejected]).toEqual([2, 0])
+    const lines = Array.from({ length: MAX_RECORD_LINES + 50 }, (_, i) => `${i},C\n`).join('')
+    const { accepted, rejects } = await importContent('items', `id,title\nx,"A\n${lines}y,"B"\n`)
+    expect(accepted).toBe(MAX_RECORD_LINES + 51)
+    expect(rejects).toMatchObject([{ line: 2, expected: 'a closing quote' }])
   })
 
   test('after many unterminated quotes the rest is one refused record, so that time stays bounded', async () => {
@@ -235,6 +263,7 @@ describe('texts', () => {
     expect(await title('  a b\n')).toBe('a b')
     expect(await title(' \n ')).toBeUndefined()
     expect(await title('\u0000')).toBeUndefined()
+    expect(await title('a\rb')).toBe('a\rb')
     expect(await title(1984)).toBe('1984')
   })
 
@@ -313,12 +342,17 @@ describe('times', () => {
       '2014-02-28',
       '2014-02-28 00:00:00',
       '2014-02-28T01:00:00+01:00',
+      '2014-02-27T18:30:00-0530',
       '2014/2/28',
       '02 28, 2014',
       '2014-02-28T00:00:00.000Z',
     )
     expect(rejects).toEqual([])
     expect(new Set(sink.interactions.map(({ time }) => time))).toEqual(new Set([at]))
+    const edges = await times(99_999_999_999, 100_000_000_000, 99_999_999_999_999, 100_000_000_000_000)
+    expect(edges.sink.interactions.map(({ time }) => time)).toEqual([
+      99_999_999_999_000, 100_000_000_000, 99_999_999_999_999, 100_000_000_000,
+    ])
   })
 
   test('numbers below 1e8 are positions', async () => {

@@ -1,5 +1,5 @@
 import type { LineFlaw } from '../lines.js'
-import { MAX_LINE_BYTES, MAX_QUOTE_RECOVERIES, Refusal } from '../rules.js'
+import { MAX_QUOTE_RECOVERIES, MAX_RECORD_LENGTH, MAX_RECORD_LINES, Refusal } from '../rules.js'
 import { flawRefusal, type Layout, type Reader, type RecordSinks } from './format.js'
 
 export interface Dialect {
@@ -93,7 +93,6 @@ export class DelimitedReader implements Reader {
     private readonly layout: Layout,
     private readonly sinks: RecordSinks,
     private skip: number,
-    private readonly maxRecord = MAX_LINE_BYTES,
   ) {
     this.parser = new RowParser(dialect.delimiter)
   }
@@ -101,13 +100,11 @@ export class DelimitedReader implements Reader {
   readonly line = (text: string, number: number, flaw?: LineFlaw): void => {
     const line = text.endsWith('\r') ? text.slice(0, -1) : text
     if (this.held.length === 0) {
-      if (flaw !== undefined) {
-        this.refuse(number, flawRefusal(flaw, text))
-        return
-      }
-      if (!this.dialect.quoting || !line.includes('"')) {
+      // A line that is not UTF-8 may still open a quote, and what that covers is refused with it.
+      if (flaw === 'long' || !this.dialect.quoting || !line.includes('"')) {
+        if (flaw !== undefined) this.refuse(number, flawRefusal(flaw, text))
         // Blank lines are no records.
-        if (line.trim() !== '') this.row(line.split(this.dialect.delimiter), number)
+        else if (line.trim() !== '') this.row(line.split(this.dialect.delimiter), number)
         return
       }
       this.start = number
@@ -136,7 +133,11 @@ export class DelimitedReader implements Reader {
       this.finish()
       if (flawed?.flaw === undefined) this.row(row, this.start)
       else this.refuse(this.start, flawRefusal(flawed.flaw, flawed.text))
-    } else if (flaw === 'long' || this.heldLength > this.maxRecord) {
+    } else if (
+      flaw === 'long' ||
+      this.heldLength > MAX_RECORD_LENGTH ||
+      this.held.length > MAX_RECORD_LINES
+    ) {
       this.recover()
     }
   }
