@@ -1,0 +1,87 @@
+import type { Comparison, RankerResult } from '../compare.js'
+import { comparisonPlots } from './plots.js'
+import { figure, interval, signed } from './table.js'
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left }
+svg { max-width: 100%; height: auto }
+`
+
+/** The comparison as one HTML page that needs nothing else: no script, no network. */
+export async function comparisonPage(comparison: Comparison): Promise<string> {
+  const { k, split, baseline, results, seed } = comparison
+  const plots = await comparisonPlots(comparison)
+  const metrics = Object.keys(results[0].metrics)
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>textrec: ${escapeHtml(split.name)}</title><style>${STYLE}</style></head>
+<body>
+<h1>Evaluation: ${escapeHtml(split.name)}</h1>
+<p>${split.cases} rankings of ${split.people} people over the whole catalogue of ${split.items} items; ${split.trainingInteractions} interactions to learn from. ${split.notes.map(escapeHtml).join(' ')}</p>
+<p>Each figure is taken per person, then averaged; intervals are 95 % bootstrap intervals over people (seed ${seed}). Rankings leave out what a person already has; equal scores go to the smaller item number.</p>
+<h2>NDCG@${k}</h2>
+${plots.figures}
+<h2>Against ${escapeHtml(baseline)}, paired by person</h2>
+${results.length > 1 ? plots.differences : '<p>There is nothing to compare.</p>'}
+${table(
+  ['ranker', 'difference', '95 %', 'p', 'significant'],
+  results
+    .filter(({ difference }) => difference !== undefined)
+    .map(({ name, difference }) => {
+      const one = difference![`ndcg@${k}`]
+      return [name, signed(one.mean), interval(one, signed), one.p.toFixed(3), one.significant ? 'yes' : 'no']
+    }),
+)}
+<h2>All metrics</h2>
+${table(
+  ['ranker', ...metrics],
+  results.map((result) => [result.name, ...metrics.map((metric) => figure(result.metrics[metric].mean))]),
+)}
+<h2>The lists as a whole, at ${k}</h2>
+${table(
+  ['ranker', ...Object.keys(results[0].lists), 'seconds to fit', 'seconds to rank'],
+  results.map((result) => [
+    result.name,
+    ...Object.values(result.lists).map(figure),
+    result.fitSeconds.toFixed(1),
+    result.rankSeconds.toFixed(1),
+  ]),
+)}
+<h2>By kind of target and length of history</h2>
+${plots.slices}
+${table(
+  ['slice', 'people', ...results.map(({ name }) => name)],
+  results[0].slices.map(({ by, slice, people }, i) => [
+    `${by}: ${slice}`,
+    String(people),
+    ...results.map((result) => sliceFigure(result, i, k)),
+  ]),
+)}
+</body>
+</html>
+`
+}
+
+function sliceFigure(result: RankerResult, slice: number, k: number): string {
+  return figure(result.slices[slice].metrics[`ndcg@${k}`].mean)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`
+  return `<table>\n${line(head, 'th')}\n${rows.map((cells) => line(cells, 'td')).join('\n')}\n</table>`
+}
+
+const ENTITIES: { readonly [character: string]: string } = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => ENTITIES[character])
+}
