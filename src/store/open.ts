@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 import { Connection } from './sqlite.js'
@@ -14,6 +14,24 @@ export interface OpenOptions {
 }
 
 export const BUSY_TIMEOUT = 15_000
+
+/**
+ * The folder whatever the process changes to later. Node would try for ever to make a relative folder inside a
+ * working directory that has been deleted.
+ * @throws FILE_UNREADABLE in that case
+ */
+export function absolutePath(directory: string): string {
+  try {
+    return resolve(directory)
+  } catch (cause) {
+    throw new TextrecError(
+      'FILE_UNREADABLE',
+      'The working directory has been deleted.',
+      'Change to a folder that exists, or give an absolute path.',
+      { cause },
+    )
+  }
+}
 
 /** The catalogue's file in a project's folder. */
 export function catalogPath(directory: string): string {

@@ -10,7 +10,7 @@ import { type History, type InteractionRange, readHistory, readInteractions } fr
 import { Ids } from './ids.js'
 import { type ItemVectorRow, type ItemVectors, type VectorChanges, VectorTable } from './item-vectors.js'
 import { Items, type StoredItem } from './items.js'
-import { BUSY_TIMEOUT, type OpenOptions, openCatalog } from './open.js'
+import { absolutePath, BUSY_TIMEOUT, type OpenOptions, openCatalog } from './open.js'
 import { removeItems } from './remove.js'
 import { type ReviewRange, Reviews, type StoredReview } from './reviews.js'
 import type { Connection } from './sqlite.js'
@@ -85,7 +85,8 @@ export class Store {
    *   newer), DATABASE_DAMAGED, DATABASE_BUSY.
    */
   static open(directory: string, options: OpenOptions = {}): Store {
-    return new Store(directory, openCatalog(directory, options), options.busyTimeout ?? BUSY_TIMEOUT)
+    const absolute = absolutePath(directory)
+    return new Store(absolute, openCatalog(absolute, options), options.busyTimeout ?? BUSY_TIMEOUT)
   }
 
   /** Harmless when repeated. Any other call afterwards throws PROJECT_CLOSED. */
