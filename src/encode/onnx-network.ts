@@ -1,5 +1,4 @@
 import { TextrecError } from '../errors.js'
-import { chooseDtype } from '../onnx/device.js'
 import { type Feeds, type Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
 import type { Pooling } from './bert-graph.js'
@@ -13,15 +12,21 @@ const OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embeddings']
 const DEFAULT_MAX_TOKENS = 512
 
 /**
- * An encoder that comes as an ONNX file. Its arithmetic is what the file says, so `dtype` is not applied: an
- * int8 file is chosen by naming its folder.
- * @throws MODEL_INVALID if its inputs and outputs are not an encoder's or its data lies outside its folder.
+ * An encoder that comes as an ONNX file. Its arithmetic is what the file says: vectors come out as fp32.
+ * @throws OPTION_INVALID for dtype 'int8'; MODEL_INVALID if its inputs and outputs are not an encoder's or its data lies outside its folder.
  */
 export async function openOnnxNetwork(
   request: OpenRequest,
   files: { readonly path: string; readonly config: string | undefined },
 ): Promise<Network> {
   const { source } = request
+  if (request.dtype === 'int8') {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      "dtype 'int8' cannot be applied to an ONNX file.",
+      "Use dtype 'auto', with a folder whose model.onnx is quantized if you want that.",
+    )
+  }
   const bytes = await readModelFile(files.path)
   const hashes = [hashOf(bytes)]
   for (const path of await externalFiles(bytes, files.path)) hashes.push(hashOf(await readModelFile(path)))
@@ -48,10 +53,7 @@ export async function openOnnxNetwork(
         fingerprint: hashOf({ onnx: hashes, pooling: source.pooling }),
         variant: 'onnx',
         device,
-        dtype:
-          request.dtype === 'auto'
-            ? { chosen: 'fp32', reason: 'the ONNX file decides its arithmetic' }
-            : chooseDtype(request.dtype, device.chosen),
+        dtype: { chosen: 'fp32', reason: 'an ONNX file decides its own arithmetic' },
         run,
         close: () => nativeStep(() => session.close()),
       }

@@ -35,7 +35,11 @@ export interface TensorSpec {
 }
 
 /** The bytes of a safetensors file with any header. */
-export function withHeader(header: string | object, data = new Uint8Array(0), claimed?: bigint): Uint8Array {
+export function withHeader(
+  header: string | object,
+  data: Uint8Array = new Uint8Array(0),
+  claimed?: bigint,
+): Uint8Array {
   const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header))
   const bytes = new Uint8Array(8 + text.length + data.length)
   new DataView(bytes.buffer).setBigUint64(0, claimed ?? BigInt(text.length), true)
