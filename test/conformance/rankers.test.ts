@@ -1,5 +1,6 @@
 import { collaborativeRecipe, fitScorer, fusedScorer } from '#src/collaborative/index.js'
 import { bm25Recipe, bm25Search } from '#src/evaluate/baselines/bm25.js'
+import { bprRecipe } from '#src/evaluate/baselines/bpr.js'
 import { popularRecipe, randomRecipe } from '#src/evaluate/baselines/simple.js'
 import { textMeanRecipe, textNeighboursRecipe } from '#src/evaluate/baselines/text.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
@@ -94,6 +95,12 @@ rankerConformance({
   },
   solvesCheckerboard: true,
   withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'bpr',
+  recipe: () => bprRecipe({ threads: 1 }),
+  solvesCheckerboard: true,
+  withoutInteractions: 'refused',
 })
 rankerConformance({
   name: 'fused',
