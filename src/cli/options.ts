@@ -71,7 +71,7 @@ export function addAskFlags(command: Command): Command {
 
 /** Help text with commands that run as they stand, in an empty folder, one after the other. */
 export function addExample(command: Command, ...lines: readonly string[]): Command {
-  const shown = lines.map((line) => `  ${line}\n`).join('')
+  const shown = lines.map((line) => `  ${line}`).join('\n')
   return command.addHelpText('after', `\nExample (runs as it stands):\n${shown}`)
 }
 
