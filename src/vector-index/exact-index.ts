@@ -124,13 +124,14 @@ export class ExactIndex implements VectorIndex {
     const { rows, blocks } = this.state
     const questions = units.map((unit) => ({ unit, best: new Best(Math.min(k, rows.live)) }))
     const few = options.allowed instanceof Int32Array && options.allowed.length <= rows.live * FEW
-    const plain = questions.filter(({ unit }) => few || unit === undefined || blocks.length === 0)
+    const isFast = ({ unit }: { unit?: Float32Array }) => unit !== undefined && !few && blocks.length > 0
+    const plain = questions.filter((question) => !isFast(question))
     if (plain.length > 0 && k > 0) {
       const zero = new Float32Array(this.dim)
       const allowed = rowFilter(rows, options.allowed).list()
       for (const { unit, best } of plain) offerAll(rows, unit ?? zero, allowed, best)
     }
-    const fast = questions.filter((question) => !plain.includes(question)) as Question[]
+    const fast = questions.filter(isFast) as Question[]
     if (fast.length > 0 && k > 0) await this.searchBlocks({ rows, blocks }, fast, options.allowed)
     return questions.map(({ best }) => best.take())
   }

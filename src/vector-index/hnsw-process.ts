@@ -6,12 +6,12 @@
 import { statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isTextrecError } from '../errors.js'
-import { random } from '../math/random.js'
+import { random, shuffle } from '../math/random.js'
 import { ExactIndex } from './exact-index.js'
 import type { Answer, Call, Methods } from './hnsw-client.js'
 import { HnswIndex } from './hnsw-index.js'
 import { type GraphShape, type NativeGraph, newGraph } from './hnsw-library.js'
-import { openFolder } from './open.js'
+import { openIndex } from './open.js'
 import { Rows } from './rows.js'
 import { tuneEf } from './tune.js'
 
@@ -57,7 +57,7 @@ const methods: Methods = {
   },
 
   async tryOut({ folder }) {
-    const { index } = await openFolder(folder, {})
+    const { index } = await openIndex(folder, {})
     const { keys, vectors } = index.entries()
     const source = random(1)
     let wrong = 0
@@ -81,11 +81,18 @@ function built(): NativeGraph {
 async function fill(target: NativeGraph, { m, efConstruction, seed }: GraphShape): Promise<void> {
   const rows = rowCount()
   target.initIndex(Math.max(1, rows), m, efConstruction, seed)
+  // Keys come in the order in which items were stored, like next to like: a graph of shuffled rows is better
+  // connected (on copies of few vectors by up to 0.02 of recall).
+  const order = shuffle(
+    Int32Array.from({ length: rows }, (_, row) => row),
+    random(seed),
+  )
   let pause = performance.now() + SLICE
-  for (let row = 0; row < rows; row++) {
+  for (let done = 0; done < rows; done++) {
+    const row = order[done]
     target.addPoint(Array.from(data.subarray(row * dim, (row + 1) * dim)), row)
     if (performance.now() < pause) continue
-    send({ kind: 'progress', done: row + 1 })
+    send({ kind: 'progress', done: done + 1 })
     await nextTurn()
     pause = performance.now() + SLICE
   }

@@ -2,7 +2,7 @@
 export { type BuildOptions, type BuiltIndex, buildIndex, HNSW_FROM } from './build.js'
 export { ExactIndex, type ExactOptions } from './exact-index.js'
 export { type IndexManifest, type IndexOrigin, readIndexManifest } from './manifest.js'
-export { type Expected, type OpenedIndex, openFolder as openIndex } from './open.js'
+export { type Expected, type OpenedIndex, openIndex } from './open.js'
 export { publishIndex } from './publish.js'
 export { RECALL_BAR, recallOf, sampleQueries } from './tune.js'
 export type { Allowed, IndexKind, Neighbours, SearchOptions, VectorIndex } from './types.js'

@@ -3,7 +3,7 @@ import { TextrecError } from '../errors.js'
 import type { BuiltIndex } from './build.js'
 import { HnswProcess } from './hnsw-client.js'
 import { ARTIFACT_KIND, describe, type IndexManifest, type IndexOrigin, manifestFields } from './manifest.js'
-import { openFolder } from './open.js'
+import { openIndex } from './open.js'
 
 /** The share of trials that may miss their own vector before an index that was just written is refused. */
 const MISSES_ALLOWED = 0.1
@@ -38,7 +38,7 @@ export async function publishIndex(
 
 async function tryOut(folder: string, built: BuiltIndex): Promise<void> {
   if (built.kind === 'exact') {
-    const { index } = await openFolder(folder, { dim: built.dim })
+    const { index } = await openIndex(folder, { dim: built.dim })
     await index.close()
     return
   }
