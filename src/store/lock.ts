@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
 import { TextrecError } from '../errors.js'
+import { sqlite } from './sqlite.js'
 
 /** What only one process may do at a time in one project. */
 export type LockName = 'index' | 'train'
@@ -22,7 +22,7 @@ const held = new Set<Database.Database>()
 export function acquireLock(directory: string, name: LockName): Lock {
   const folder = join(directory, 'locks')
   mkdirSync(folder, { recursive: true })
-  const Sqlite = createRequire(import.meta.url)('better-sqlite3') as typeof Database
+  const Sqlite = sqlite()
   const database = new Sqlite(join(folder, `${name}.lock`), { timeout: 0 })
   try {
     database.exec('BEGIN EXCLUSIVE')

@@ -15,7 +15,7 @@ let native: typeof Sqlite | undefined
  * better-sqlite3, loaded on first use: `textrec --help` must not need a compiled module.
  * @throws DEPENDENCY_MISSING when it is absent, was not compiled, or carries too old an SQLite.
  */
-function sqlite(): typeof Sqlite {
+export function sqlite(): typeof Sqlite {
   if (native !== undefined) return native
   let version: string
   let loaded: typeof Sqlite
