@@ -37,7 +37,7 @@ export interface EncodedTexts extends Matrix {
   readonly sampled: number
 }
 
-const OPEN_OPTIONS: OptionTable<Omit<OpenEncoderOptions, never>> = {
+const OPEN_OPTIONS: OptionTable<OpenEncoderOptions> = {
   device: choice<DeviceChoice>('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
   dtype: choice<DtypeChoice>('auto', ['auto', 'fp32', 'int8']),
   threads: integer(0, 0, 256),
@@ -120,7 +120,8 @@ export class Encoder {
    * encoder says about nothing but its special tokens.
    *
    * In fp32 a text's vector does not depend on the other texts (differences below 1e-5); in int8 it does
-   * slightly, because a batch shares its 8-bit scales: see `embedTexts` for how repeated runs stay identical.
+   * slightly, because a batch shares its 8-bit scales (a text alone against the same text in a batch: cosine .997
+   * on average, .996 at worst, of 60 real texts); `embedTexts` stores its batches, so that runs repeat.
    * @throws OPTION_INVALID if a text is no string; ABORTED if the signal fires, between two batches.
    */
   async encode(texts: readonly string[], options: EncodeOptions = {}): Promise<EncodedTexts> {
