@@ -12,11 +12,12 @@ import { RECALL_BAR, type Tuned } from './tune.js'
 import type { IndexKind } from './types.js'
 
 /**
- * From so many vectors on, 'auto' builds a graph. Measured at 384 numbers, one thread, k = 10, on a busy 2-core
- * machine with VNNI (milliseconds of CPU for exact and hnsw): 0.77 and 0.39 at 20,000 vectors, 2.3 and 1.0 at
- * 100,000; in batches exact takes 0.24 and 0.72. So a graph wins single queries by a factor of 2 from about
- * 15,000 on, and batches not before 100,000. Below 40,000 exact search stays under a millisecond, misses
- * nothing and needs no building (a minute, at 40,000): the graph is not worth having there.
+ * From so many vectors on, 'auto' builds a graph. A choice between measured points, not a measured crossover:
+ * 384 numbers, clustered synthetic vectors, one thread, k = 10, a 2-core machine with VNNI that was busy with
+ * other work. Exact against hnsw, milliseconds a query: 0.15 and 0.20 at 3,000 (wall), 0.78 and 0.43 at 20,000,
+ * 2.3 and 1.05 at 100,000 (CPU); in batches exact takes 0.24 and 0.72. So a graph wins single queries somewhere
+ * between 3,000 and 20,000, but it took 48 s to build at 20,000 and misses neighbours; exact search at 40,000
+ * should cost about a millisecond or more, and that is where we change over.
  */
 export const HNSW_FROM = 40_000
 /** Tried in turn until one reaches the bar. */
