@@ -17,13 +17,31 @@ const DESCRIPTION_WEIGHT = 1
 const BEST_REVIEW_WEIGHT = 0.5
 
 /**
- * Text for FTS5's query parser that means "any of these words" whatever the user typed: only letters, digits
- * and their marks survive, each word in quotes. Undefined if nothing is left.
+ * A word in a larger share of the items says nothing about any of them, in whatever language. BM25 knows that
+ * of long texts, but in reviews of some twenty words even "to" is rare.
  */
-export function matchExpression(query: string): string | undefined {
+const COMMON_SHARE = 0.15
+/** In fewer items than this no word is common: a small catalogue needs every word it gets. */
+const COMMON_ITEMS = 20
+
+/** The distinct words of a query: letters, digits and their marks, in lower case. */
+export function queryWords(query: string): string[] {
   const words = query.toLowerCase().match(/[\p{L}\p{N}\p{M}\p{Co}]+/gu) ?? []
-  const distinct = [...new Set(words)].slice(0, MOST_WORDS)
-  return distinct.length === 0 ? undefined : distinct.map((word) => `"${word}"`).join(' OR ')
+  return [...new Set(words)].slice(0, MOST_WORDS)
+}
+
+/** Text for FTS5's query parser that means "any of these words": each in quotes, so that nothing is syntax. */
+export function anyOf(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(' OR ')
+}
+
+/** The words without those that most items share; all of them if nothing else is left. */
+function tellingWords(db: Connection, words: readonly string[]): readonly string[] {
+  const items = db.prepareRaw<[number]>('SELECT count(*) FROM item_text').get()?.[0] ?? 0
+  const common = Math.max(COMMON_ITEMS, COMMON_SHARE * items)
+  const count = db.prepareRaw<[number]>('SELECT count(*) FROM item_text WHERE item_text MATCH ?')
+  const telling = words.filter((word) => (count.get(anyOf([word]))?.[0] ?? 0) <= common)
+  return telling.length === 0 ? words : telling
 }
 
 /**
@@ -33,23 +51,26 @@ export function matchExpression(query: string): string | undefined {
  * @param allowed item keys in ascending order; everything when absent
  */
 export function searchText(db: Connection, query: string, k: number, allowed?: Int32Array): TextHits {
-  const match = matchExpression(query)
-  if (match === undefined || k <= 0) return { keys: new Int32Array(0), scores: new Float32Array(0) }
+  const words = queryWords(query)
+  if (words.length === 0 || k <= 0) return { keys: new Int32Array(0), scores: new Float32Array(0) }
   const mayBe = allowed === undefined ? () => true : (key: number) => contains(allowed, key)
   const scores = new Map<number, number>()
-  const { own, reviews } = db.read(() => ({
-    own: db
-      .prepareRaw<[number, number]>(
-        `SELECT rowid, -bm25(item_text, ${TITLE_WEIGHT}, ${DESCRIPTION_WEIGHT}) FROM item_text WHERE item_text MATCH ?`,
-      )
-      .all(match),
-    reviews: db
-      .prepareRaw<[number, number]>(
-        `SELECT r.item, -f.rank FROM review_text f CROSS JOIN review r ON r.key = f.rowid
+  const { own, reviews } = db.read(() => {
+    const match = anyOf(tellingWords(db, words))
+    return {
+      own: db
+        .prepareRaw<[number, number]>(
+          `SELECT rowid, -bm25(item_text, ${TITLE_WEIGHT}, ${DESCRIPTION_WEIGHT}) FROM item_text WHERE item_text MATCH ?`,
+        )
+        .all(match),
+      reviews: db
+        .prepareRaw<[number, number]>(
+          `SELECT r.item, -f.rank FROM review_text f CROSS JOIN review r ON r.key = f.rowid
          WHERE f.review_text MATCH ? ORDER BY f.rank`,
-      )
-      .all(match),
-  }))
+        )
+        .all(match),
+    }
+  })
   for (const [key, score] of own) if (mayBe(key)) scores.set(key, score)
   const nextWeight = new Map<number, number>()
   for (const [key, score] of reviews) {

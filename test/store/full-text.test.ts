@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { matchExpression } from '#src/store/full-text.js'
+import { anyOf, queryWords } from '#src/store/full-text.js'
 import { openStore } from './temporary.js'
 
 function shop() {
@@ -109,9 +109,25 @@ describe('searchText', () => {
     expect(store.searchText('𝒳 ﷺ 日本語 \ud800 '.repeat(10_000), 3).keys).toHaveLength(0)
   })
 
+  test('words that most items share are passed over, unless there are no others', () => {
+    const store = openStore()
+    const items = Array.from({ length: 200 }, (_, i) => ({
+      id: `i${i}`,
+      title: i % 4 === 0 ? 'to sail' : 'a stone',
+    }))
+    store.write({
+      items: [...items, { id: 'ship', title: 'ship' }],
+      reviews: [{ userId: 'u', itemId: 'i1', text: 'to be or not to be: to, to' }],
+    })
+    const ids = (query: string, k: number) => store.itemIds(store.searchText(query, k).keys)
+    expect(ids('to ship', 5)).toEqual(['ship'])
+    expect(ids('to sail', 5)).toHaveLength(5)
+  })
+
   test('a pasted page is cut to its first distinct words', () => {
     const words = Array.from({ length: 500 }, (_, i) => `w${i % 200}`).join(' ')
-    expect(matchExpression(words)?.split(' OR ')).toHaveLength(64)
-    expect(matchExpression('-- !? ')).toBeUndefined()
+    expect(queryWords(words)).toHaveLength(64)
+    expect(queryWords('-- !? ')).toEqual([])
+    expect(anyOf(['near', 'or'])).toBe('"near" OR "or"')
   })
 })
