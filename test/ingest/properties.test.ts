@@ -122,7 +122,7 @@ test('lines are the same however the bytes are cut, and none is lost', () => {
   )
   const bytes = fc.array(byte, { maxLength: 120 }).map((values) => Buffer.from(values))
   fc.assert(
-    fc.property(bytes, fc.integer({ min: 1, max: 20 }), (content, chunk) => {
+    fc.property(bytes, fc.integer({ min: 1, max: 130 }), (content, chunk) => {
       const cut = (size: number) => {
         const lines: unknown[] = []
         const splitter = new LineSplitter((text, number, flaw) => lines.push([number, text, flaw]), 12)
