@@ -32,6 +32,8 @@ export function indexFolder(directory: string, indexId: string): string {
 export interface Live {
   readonly state: LiveState
   readonly index: VectorIndex
+  /** The last vector change that the index holds: as long as it stays, so do all item vectors. */
+  readonly sequence: number
 }
 
 interface Opened extends Live {
@@ -81,25 +83,14 @@ export class LiveIndex {
   private async catchUp(): Promise<Opened> {
     const counter = this.store.changeCounter()
     if (this.opened !== undefined && counter === this.seenCounter) return this.opened
-    const state = liveState(this.store)
-    if (state === undefined) {
-      throw new TextrecError(
-        'NOTHING_INDEXED',
-        'This project has no index yet.',
-        "Run 'textrec index' (library: index()) first.",
-      )
-    }
+    const state = this.requireState()
     if (this.opened?.state.indexId !== state.indexId) {
-      const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
-        fingerprint: state.space,
-        dim: state.dim,
-      })
       const replaced = this.opened
-      this.opened = { state, index, sequence, users: 0, retired: false }
+      this.opened = await this.open(state)
       if (replaced !== undefined) await retire(replaced)
     }
     const opened = this.opened as Opened
-    const changes = this.store.vectorChanges(state.space, opened.sequence)
+    const changes = this.store.vectorChanges(opened.state.space, opened.sequence)
     for (const key of changes.removed) opened.index.remove(key)
     for (let i = 0; i < changes.upserts.keys.length; i++) {
       const { data, dim } = changes.upserts.vectors
@@ -108,6 +99,31 @@ export class LiveIndex {
     opened.sequence = changes.sequence
     this.seenCounter = counter
     return opened
+  }
+
+  private requireState(): LiveState {
+    const state = liveState(this.store)
+    if (state !== undefined) return state
+    throw new TextrecError(
+      'NOTHING_INDEXED',
+      'This project has no index yet.',
+      "Run 'textrec index' (library: index()) first.",
+    )
+  }
+
+  /** Another process may publish a new index, and remove this one, between reading the pointer and opening. */
+  private async open(state: LiveState): Promise<Opened> {
+    try {
+      const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
+        fingerprint: state.space,
+        dim: state.dim,
+      })
+      return { state, index, sequence, users: 0, retired: false }
+    } catch (error) {
+      const now = this.requireState()
+      if (now.indexId === state.indexId) throw error
+      return this.open(now)
+    }
   }
 }
 
