@@ -51,14 +51,20 @@ const field = fc.oneof(
     '::',
     '|',
   ),
-  fc.string({ unit: fc.constantFrom('a', '"', ',', '\n', ';', '\t', ' ', 'é', '🙂'), maxLength: 12 }),
+  fc.string({
+    unit: fc.constantFrom('a', '"', ',', '\n', ';', '\t', ' ', 'é', '🙂'),
+    maxLength: 12,
+    size: 'max',
+  }),
   fc.string({ unit: 'binary', maxLength: 8 }).map((text) => text.replaceAll('\r', '')),
 )
-const table = fc
-  .integer({ min: 2, max: 5 })
-  .chain((width) =>
-    fc.array(fc.array(field, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 12 }),
-  )
+const table = fc.integer({ min: 2, max: 5 }).chain((width) =>
+  fc.array(fc.array(field, { minLength: width, maxLength: width }), {
+    minLength: 1,
+    maxLength: 12,
+    size: 'max',
+  }),
+)
 
 test('any table, written with quotes, is read back as it was, whatever the delimiter, line end and chunk size', () => {
   fc.assert(
@@ -84,7 +90,11 @@ test('any table, written with quotes, is read back as it was, whatever the delim
 })
 
 test('any text at all is read as csv-parse reads it, where csv-parse reads it', () => {
-  const line = fc.string({ unit: fc.constantFrom('a', 'b', '"', ',', '\n', ' ', 'é'), maxLength: 40 })
+  const line = fc.string({
+    unit: fc.constantFrom('a', 'b', '"', ',', '\n', ' ', 'é'),
+    maxLength: 40,
+    size: 'max',
+  })
   let compared = 0
   fc.assert(
     fc.property(line, fc.integer({ min: 1, max: 7 }), (content, chunk) => {
@@ -120,12 +130,15 @@ test('lines are the same however the bytes are cut, and none is lost', () => {
     { weight: 4, arbitrary: fc.constant(10) },
     { weight: 1, arbitrary: fc.integer({ min: 128, max: 255 }) },
   )
-  const bytes = fc.array(byte, { maxLength: 120 }).map((values) => Buffer.from(values))
+  const bytes = fc.array(byte, { maxLength: 120, size: 'max' }).map((values) => Buffer.from(values))
   fc.assert(
     fc.property(bytes, fc.integer({ min: 1, max: 130 }), (content, chunk) => {
       const cut = (size: number) => {
         const lines: unknown[] = []
-        const splitter = new LineSplitter((text, number, flaw) => lines.push([number, text, flaw]), 12)
+        // What is shown of an overlong line may depend on the cut.
+        const onLine = (text: string, number: number, flaw?: string) =>
+          lines.push([number, flaw === 'long' ? '' : text, flaw])
+        const splitter = new LineSplitter(onLine, 12)
         for (let at = 0; at < content.length; at += size) splitter.push(content.subarray(at, at + size))
         splitter.end()
         return lines as [number, string, string | undefined][]
