@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Store } from '#src/store/index.js'
-import type { Interaction, Item, Review } from '#src/types.js'
+import type { Attributes, Interaction, Item, Review } from '#src/types.js'
 import { openStore, temporaryFolder } from './temporary.js'
 
 /** The store as it should be, in plain maps: slow and obvious. */
@@ -190,7 +190,7 @@ const item: fc.Arbitrary<Item> = fc
     id: ids,
     title: words,
     description: words,
-    attributes: fc.option(fc.constantFrom({ a: 1 }, { a: 1, b: ['x', 'y'] }), { nil: undefined }),
+    attributes: fc.option(fc.constantFrom<Attributes>({ a: 1 }, { a: 1, b: ['x', 'y'] }), { nil: undefined }),
   })
   .map((record) => compact<Item>(record))
 const review: fc.Arbitrary<Review> = fc

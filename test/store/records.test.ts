@@ -237,6 +237,27 @@ describe('events', () => {
     expect([...store.historyOf(store.userKey('bob')!).items]).toEqual([store.itemKey('amp')])
   })
 
+  test('of several rated reviews at one time the latest to come says the value', () => {
+    const store = openStore()
+    const review = { userId: 'u', itemId: 'a', time: T }
+    const value = () => [...store.historyOf(store.userKey('u')!).values]
+    store.write({
+      reviews: [
+        { ...review, id: 'r1', rating: 1 },
+        { ...review, id: 'r2', rating: 2 },
+      ],
+    })
+    expect(value()).toEqual([2])
+    store.write({ reviews: [{ ...review, id: 'r1', rating: 5 }] })
+    expect(value()).toEqual([2])
+    store.write({ reviews: [{ ...review, id: 'r2' }] })
+    expect(value()).toEqual([5])
+    store.write({ reviews: [{ ...review, id: 'r1', itemId: 'b', rating: 5 }] })
+    expect([...store.historyOf(store.userKey('u')!).items]).toEqual([store.itemKey('b')])
+    store.removeItems(['b'])
+    expect(value()).toEqual([])
+  })
+
   test('the table: every item, people with events, sorted by person, time and arrival', () => {
     const store = openStore()
     store.write(all)
