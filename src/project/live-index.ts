@@ -3,6 +3,7 @@ import { TextrecError } from '../errors.js'
 import type { Store } from '../store/index.js'
 import type { Dtype } from '../types.js'
 import { openIndex, type VectorIndex } from '../vector-index/index.js'
+import { type LiveModel, openServingModel, type ServingModel } from './serving-model.js'
 
 /** The pointer in the catalogue: what is being served. One commit switches all of it. */
 export interface LiveState {
@@ -12,6 +13,8 @@ export interface LiveState {
   readonly space: string
   readonly encoder: { readonly name: string; readonly dtype: Dtype; readonly fingerprint: string }
   readonly dim: number
+  /** What training has published, if anything. */
+  readonly model?: LiveModel
 }
 
 const LIVE = 'live'
@@ -24,6 +27,11 @@ export function setLiveState(store: Store, state: LiveState): void {
   store.setMeta(LIVE, { ...state })
 }
 
+/** Space of the text vectors behind what is served: that of the encoder and the profile, without any adapter. */
+export function textSpaceOf({ space, model }: LiveState): string {
+  return model?.textSpace ?? space
+}
+
 export function indexFolder(directory: string, indexId: string): string {
   return join(directory, 'indexes', indexId)
 }
@@ -32,6 +40,7 @@ export function indexFolder(directory: string, indexId: string): string {
 export interface Live {
   readonly state: LiveState
   readonly index: VectorIndex
+  readonly model: ServingModel
   /** The last vector change that the index holds: as long as it stays, so do all item vectors. */
   readonly sequence: number
 }
@@ -114,11 +123,13 @@ export class LiveIndex {
   /** Another process may publish a new index, and remove this one, between reading the pointer and opening. */
   private async open(state: LiveState): Promise<Opened> {
     try {
+      // The model first: until it is asked there is nothing to close.
+      const model = await openServingModel(this.store.directory, state.model)
       const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
         fingerprint: state.space,
         dim: state.dim,
       })
-      return { state, index, sequence, users: 0, retired: false }
+      return { state, index, model, sequence, users: 0, retired: false }
     } catch (error) {
       const now = this.requireState()
       if (now.indexId === state.indexId) throw error
@@ -133,5 +144,7 @@ async function retire(opened: Opened): Promise<void> {
 }
 
 async function closeIfUnused(opened: Opened): Promise<void> {
-  if (opened.retired && opened.users === 0) await opened.index.close()
+  if (!opened.retired || opened.users > 0) return
+  await opened.index.close()
+  await opened.model.close()
 }

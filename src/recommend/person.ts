@@ -6,6 +6,8 @@ export interface Signal {
   readonly vector: Float32Array
   /** How much it counts; below zero it pushes away. */
   readonly weight: number
+  /** An event of the person's history: these have an order, oldest first; what people say has none. */
+  readonly event?: boolean
 }
 
 export const TASTE = {

@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { Adapter } from '../adapter/index.js'
+import { matrix, row } from '../math/matrix.js'
+import type { Signal } from '../recommend/person.js'
+import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
+import { FROZEN_TEXT, type Space } from '../recommend/space.js'
+import type { Matrix } from '../types.js'
+
+/** The part of the live pointer that says what training has published. */
+export interface LiveModel {
+  /** Folder name under `adapters/`. */
+  readonly id: string
+  /** Fingerprint of the adapter in that folder; absent where frozen text did better. */
+  readonly adapter?: string
+  /** Space of the text vectors that go into the adapter, or are served as they are. */
+  readonly textSpace: string
+  /** What training chose on validation. Item-item scores themselves are made from these by the crowd. */
+  readonly settings: ServingSettings
+}
+
+/** What answers are made with: the space of the index, and how text and item-item scores are put together. */
+export interface ServingModel {
+  /** Of what was trained; undefined where nothing was. */
+  readonly id: string | undefined
+  readonly space: Space
+  /** The same object as long as the model is the same. */
+  readonly settings: ServingSettings
+  /** Ends the adapter's worker. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** Serves until something is trained: the encoder's own space and the default settings. */
+export const UNTRAINED: ServingModel = {
+  id: undefined,
+  space: FROZEN_TEXT,
+  settings: SERVING_DEFAULTS,
+  close: async () => undefined,
+}
+
+export function adapterFolder(directory: string, id: string): string {
+  return join(directory, 'adapters', id)
+}
+
+/**
+ * Opens what the live pointer names. The worker of an adapter starts with the first question.
+ * @throws MODEL_INVALID if its folder is missing or not what was published
+ */
+export async function openServingModel(
+  directory: string,
+  model: LiveModel | undefined,
+  threads = 0,
+): Promise<ServingModel> {
+  if (model === undefined) return UNTRAINED
+  const { id, settings } = model
+  if (model.adapter === undefined) return { ...UNTRAINED, id, settings }
+  const adapter = await Adapter.load(adapterFolder(directory, id), { threads })
+  return { id, settings, space: adapterSpace(adapter), close: () => adapter.close() }
+}
+
+/** The space of an adapter as answers use it. */
+export function adapterSpace(adapter: Adapter): Space {
+  return {
+    basis: 'adapter',
+    fromText: (texts, itemIds) =>
+      adapter.itemVectors(texts, adapter.idIndex(itemIds.map((id) => id ?? NOBODY))),
+    person: (signals) => personOf(adapter, signals),
+  }
+}
+
+/** No item has this id: ids are never empty. */
+const NOBODY = ''
+
+/**
+ * The events of a history go, oldest first, through the adapter's person encoder. Likes, dislikes and words have
+ * no order: they are added by their weights, against which the history counts as much as its events together.
+ */
+async function personOf(adapter: Adapter, signals: readonly Signal[]): Promise<Float32Array | undefined> {
+  const events = signals.filter(({ event }) => event === true)
+  const others = signals.filter(({ event }) => event !== true)
+  const parts = others.map(({ vector }) => vector)
+  const weights = others.map(({ weight }) => weight)
+  if (events.length > 0) {
+    const items = stack(events.map(({ vector }) => vector))
+    const history = await adapter.personVectors(items, [Int32Array.from(events.keys())])
+    if (others.length === 0) return known(row(history, 0))
+    parts.push(row(history, 0))
+    weights.push(events.reduce((sum, { weight }) => sum + weight, 0))
+  }
+  return parts.length === 0 ? undefined : known(adapter.meanVector(stack(parts), weights))
+}
+
+function stack(vectors: readonly Float32Array[]): Matrix {
+  const stacked = matrix(vectors.length, vectors[0].length)
+  for (const [i, vector] of vectors.entries()) row(stacked, i).set(vector)
+  return stacked
+}
+
+/** Undefined for a vector in which everything cancels. */
+function known(vector: Float32Array): Float32Array | undefined {
+  return vector.some((value) => value !== 0) ? vector : undefined
+}
