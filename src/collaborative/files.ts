@@ -56,13 +56,13 @@ export async function readScorer(folder: string, itemIds: readonly string[]): Pr
   const positions = Int32Array.from(kept, ({ position }) => position)
   const size = about.itemIds.length
   return about.parameters.kind === 'ease'
-    ? readEase(folder, about.parameters.lambda, warm, positions, size, itemIds.length)
+    ? readEase(folder, about.parameters, warm, positions, size, itemIds.length)
     : readNeighbours(folder, about.parameters, warm, positions, size, itemIds.length)
 }
 
 async function readEase(
   folder: string,
-  lambda: number,
+  parameters: Extract<CollaborativeParameters, { kind: 'ease' }>,
   warm: Int32Array,
   positions: Int32Array,
   size: number,
@@ -70,19 +70,19 @@ async function readEase(
 ): Promise<EaseScorer> {
   const stored = new Float32Array(await readNumbers(join(folder, WEIGHTS), 4 * size * size))
   if (positions.length === size && positions.every((position, i) => position === i)) {
-    return new EaseScorer(warm, itemCount, stored, lambda)
+    return new EaseScorer(warm, itemCount, stored, parameters)
   }
   const n = warm.length
   const weights = new Float32Array(n * n)
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) weights[i * n + j] = stored[positions[i] * size + positions[j]]
   }
-  return new EaseScorer(warm, itemCount, weights, lambda)
+  return new EaseScorer(warm, itemCount, weights, parameters)
 }
 
 async function readNeighbours(
   folder: string,
-  parameters: { readonly count: number; readonly shrinkage: number },
+  parameters: Extract<CollaborativeParameters, { kind: 'neighbours' }>,
   warm: Int32Array,
   positions: Int32Array,
   size: number,

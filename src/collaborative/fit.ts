@@ -1,6 +1,13 @@
 import { TextrecError } from '../errors.js'
 import { WorkerClient } from '../onnx/worker-client.js'
-import { chooseParameters, type FitContext, type RankerRecipe, rankerOf, type Trial } from '../ranking.js'
+import {
+  chooseParameters,
+  type FitContext,
+  meanNdcg,
+  type RankerRecipe,
+  rankerOf,
+  type Trial,
+} from '../ranking.js'
 import type { InteractionTable, OnProgress } from '../types.js'
 import { type NeighbourLists, nearestOnly } from './neighbours.js'
 import { distinctPairs } from './pairs.js'
@@ -17,8 +24,10 @@ export const EASE_MOST_ITEMS = 10_000
 /** The candidates that validation chooses from. */
 export const EASE_LAMBDAS = [5, 10, 20, 50, 100, 200, 500, 1000] as const
 export const NEIGHBOUR_COUNTS = [20, 50, 100, 200, 1000] as const
-const FIRST_COUNT = 100
 export const NEIGHBOUR_SHRINKAGES = [0, 5, 10, 20, 50, 100] as const
+export const RECENCIES = [0.9, 0.8, 0.7, 0.6, 0.4] as const
+/** Shrinkages are compared at this number of neighbours. */
+const FIRST_COUNT = 100
 
 /** 'auto' lets validation choose, among both where the catalogue is small enough for EASE. */
 export type CollaborativeKind = 'auto' | 'ease' | 'neighbours'
@@ -48,38 +57,54 @@ export async function fitScorer(
   return withFitter(options, (fitter) => fitter.fit(table, parameters))
 }
 
+export interface ChooseOptions {
+  /** Threads for EASE; 0 lets ONNX Runtime choose. Default 0. */
+  readonly threads?: number
+  /** Let validation weigh newer items of a history more. Default: with 'auto' only, the others are as published. */
+  readonly recency?: boolean
+}
+
 /**
- * Chooses the kind and its parameters by NDCG@10 on `context.validation`, then fits on all of training.
- * Without validation cases, EASE with lambda 100 or, in large catalogues, 100 neighbours with shrinkage 10.
+ * Chooses the kind and its parameters by NDCG@10 on `context.validation`, then fits on all of training: lambda
+ * and shrinkage first, then the number of neighbours, then the recency of the winner. Without validation cases,
+ * EASE with lambda 100 or, in large catalogues, 100 neighbours with shrinkage 10.
  */
 export async function fitCollaborative(
   context: FitContext,
   kind: CollaborativeKind = 'auto',
-  options: Pick<FitOptions, 'threads'> = {},
+  { threads, recency = kind === 'auto' }: ChooseOptions = {},
 ): Promise<FittedCollaborative> {
-  return withFitter(
-    { ...options, signal: context.signal, onProgress: context.onProgress },
-    async (fitter) => {
-      const fit = async (parameters: CollaborativeParameters, table: InteractionTable) =>
-        rankerOf(await fitter.fit(table, parameters))
-      const { best, trials } = await chooseParameters(firstCandidates(kind, context), fit, context)
-      const more = moreCounts(trials)
-      if (more.length > 0) trials.push(...(await chooseParameters(more, fit, context)).trials)
-      // A search of one candidate, or without validation, has no trials: then the first candidate it is.
-      const winner = trials.reduce<Trial<CollaborativeParameters> | undefined>(
-        (top, trial) => (top === undefined || trial.ndcg > top.ndcg ? trial : top),
-        undefined,
-      )
-      return { scorer: await fitter.fit(context.training, winner?.parameters ?? best), trials }
-    },
-  )
+  const { signal, onProgress, validation, fitting, training } = context
+  return withFitter({ threads, signal, onProgress }, async (fitter) => {
+    const fit = async (parameters: CollaborativeParameters, table: InteractionTable) =>
+      rankerOf(await fitter.fit(table, parameters))
+    const { best, trials } = await chooseParameters(firstCandidates(kind, context), fit, context)
+    const more = moreCounts(trials)
+    if (more.length > 0) trials.push(...(await chooseParameters(more, fit, context)).trials)
+    // A search of one candidate, or without validation, has no trials: then the first candidate it is.
+    const winner = bestOf(trials)?.parameters ?? best
+    if (recency && validation.length > 0 && training.timeKind !== 'none') {
+      const scorer = await fitter.fit(fitting, winner)
+      for (const candidate of RECENCIES) {
+        const ndcg = await meanNdcg(rankerOf(scorer.withRecency(candidate)), validation, 10)
+        trials.push({ parameters: { ...winner, recency: candidate }, ndcg })
+      }
+    }
+    return { scorer: await fitter.fit(training, bestOf(trials)?.parameters ?? best), trials }
+  })
+}
+
+/** The earliest of the best. */
+function bestOf(
+  trials: readonly Trial<CollaborativeParameters>[],
+): Trial<CollaborativeParameters> | undefined {
+  let best: Trial<CollaborativeParameters> | undefined
+  for (const trial of trials) if (best === undefined || trial.ndcg > best.ndcg) best = trial
+  return best
 }
 
 /** The baseline 'ease' or 'item-knn', or whichever validation prefers. */
-export function collaborativeRecipe(
-  kind: CollaborativeKind,
-  options: Pick<FitOptions, 'threads'> = {},
-): RankerRecipe {
+export function collaborativeRecipe(kind: CollaborativeKind, options: ChooseOptions = {}): RankerRecipe {
   const name = { auto: 'collaborative', ease: 'ease', neighbours: 'item-knn' }[kind]
   return {
     name,
@@ -97,9 +122,9 @@ function firstCandidates(
 ): CollaborativeParameters[] {
   const lambdas = validation.length === 0 ? [100] : EASE_LAMBDAS
   const shrinkages = validation.length === 0 ? [10] : NEIGHBOUR_SHRINKAGES
-  const ease = lambdas.map((lambda) => ({ kind: 'ease', lambda }) as const)
+  const ease = lambdas.map((lambda) => ({ kind: 'ease', lambda, recency: 1 }) as const)
   const neighbours = shrinkages.map(
-    (shrinkage) => ({ kind: 'neighbours', count: FIRST_COUNT, shrinkage }) as const,
+    (shrinkage) => ({ kind: 'neighbours', count: FIRST_COUNT, shrinkage, recency: 1 }) as const,
   )
   if (kind === 'ease') return ease
   const fits = kind === 'auto' && new Set(training.items).size <= EASE_MOST_ITEMS
@@ -119,6 +144,7 @@ function moreCounts(trials: readonly Trial<CollaborativeParameters>[]): Collabor
     kind: 'neighbours',
     count,
     shrinkage,
+    recency: 1,
   }))
 }
 
@@ -161,7 +187,7 @@ class Fitter {
         threads: this.options.threads ?? 0,
       }
       const weights = await this.call<EaseRequest, Float32Array>('ease', request)
-      return new EaseScorer(warm, itemCount, weights, parameters.lambda)
+      return new EaseScorer(warm, itemCount, weights, parameters)
     }
     const { count, shrinkage } = parameters
     if (this.full?.table !== table || this.full.shrinkage !== shrinkage) {
@@ -174,7 +200,7 @@ class Fitter {
       }
       this.full = { table, shrinkage, lists: await this.call('neighbours', request) }
     }
-    return new NeighbourScorer(warm, itemCount, nearestOnly(this.full.lists, count), { count, shrinkage })
+    return new NeighbourScorer(warm, itemCount, nearestOnly(this.full.lists, count), parameters)
   }
 
   close(): Promise<void> {

@@ -4,9 +4,16 @@ import type { Matrix, Person } from '../types.js'
 import type { NeighbourLists } from './neighbours.js'
 
 /** How a scorer was made. */
-export type CollaborativeParameters =
+export type CollaborativeParameters = (
   | { readonly kind: 'ease'; readonly lambda: number }
   | { readonly kind: 'neighbours'; readonly count: number; readonly shrinkage: number }
+) & {
+  /** How much an item of a history counts beside the next newer one: 1 makes the order irrelevant. */
+  readonly recency: number
+}
+
+/** Older items than this weight allows are left out. */
+const LEAST_WEIGHT = 1e-4
 
 /**
  * Item-item scores from who took what. It knows warm items only: an item without interactions scores 0 and
@@ -38,17 +45,28 @@ export abstract class CollaborativeScorer implements Scorer {
 
   /**
    * [itemCount] this person's score of every item; their own items are scored by their other items. A repeated
-   * item counts once and the order does not matter.
+   * item counts once, where it is newest.
    * @param into written to and returned, where given.
+   * @param recency 1 for a history that has no order, such as a list of likes.
    */
-  scoresOf(person: Person, into: Float32Array = new Float32Array(this.itemCount)): Float32Array {
+  scoresOf(
+    person: Person,
+    into: Float32Array = new Float32Array(this.itemCount),
+    recency: number = this.parameters.recency,
+  ): Float32Array {
     into.fill(0)
-    for (const item of new Set(person.items)) {
+    let weight = 1
+    for (const item of new Set(person.items.toReversed())) {
       const from = this.warmOf[item]
-      if (from >= 0) this.addRow(from, into)
+      if (from >= 0) this.addRow(from, weight, into)
+      weight *= recency
+      if (weight < LEAST_WEIGHT) break
     }
     return into
   }
+
+  /** The same scorer (weights shared) with another recency. */
+  abstract withRecency(recency: number): CollaborativeScorer
 
   async scores(people: readonly Person[]): Promise<Matrix> {
     const all = matrix(people.length, this.itemCount)
@@ -58,50 +76,53 @@ export abstract class CollaborativeScorer implements Scorer {
     return all
   }
 
-  /** Adds what having warm item `from` says about every item. */
-  protected abstract addRow(from: number, into: Float32Array): void
+  /** Adds `weight` times what having warm item `from` says about every item. */
+  protected abstract addRow(from: number, weight: number, into: Float32Array): void
 }
 
 /** Dense weights between all pairs of warm items. */
 export class EaseScorer extends CollaborativeScorer {
-  readonly parameters: CollaborativeParameters
-
   /** @param weights [warm, warm] row-major: what having the row's item says about the column's. */
   constructor(
     warm: Int32Array,
     itemCount: number,
     readonly weights: Float32Array,
-    lambda: number,
+    readonly parameters: Extract<CollaborativeParameters, { kind: 'ease' }>,
   ) {
     super(warm, itemCount)
-    this.parameters = { kind: 'ease', lambda }
   }
 
-  protected addRow(from: number, into: Float32Array): void {
+  withRecency(recency: number): EaseScorer {
+    return new EaseScorer(this.warm, this.itemCount, this.weights, { ...this.parameters, recency })
+  }
+
+  protected addRow(from: number, weight: number, into: Float32Array): void {
     const { warm, weights } = this
     const start = from * warm.length
-    for (let j = 0; j < warm.length; j++) into[warm[j]] += weights[start + j]
+    for (let j = 0; j < warm.length; j++) into[warm[j]] += weight * weights[start + j]
   }
 }
 
 /** The few nearest neighbours of each warm item. */
 export class NeighbourScorer extends CollaborativeScorer {
-  readonly parameters: CollaborativeParameters
-
   /** @param lists over warm item numbers. */
   constructor(
     warm: Int32Array,
     itemCount: number,
     readonly lists: NeighbourLists,
-    parameters: { readonly count: number; readonly shrinkage: number },
+    readonly parameters: Extract<CollaborativeParameters, { kind: 'neighbours' }>,
   ) {
     super(warm, itemCount)
-    this.parameters = { kind: 'neighbours', ...parameters }
   }
 
-  protected addRow(from: number, into: Float32Array): void {
+  withRecency(recency: number): NeighbourScorer {
+    return new NeighbourScorer(this.warm, this.itemCount, this.lists, { ...this.parameters, recency })
+  }
+
+  protected addRow(from: number, weight: number, into: Float32Array): void {
     const { starts, neighbours, similarities } = this.lists
-    for (let at = starts[from]; at < starts[from + 1]; at++)
-      into[this.warm[neighbours[at]]] += similarities[at]
+    for (let at = starts[from]; at < starts[from + 1]; at++) {
+      into[this.warm[neighbours[at]]] += weight * similarities[at]
+    }
   }
 }

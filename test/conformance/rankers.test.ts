@@ -27,7 +27,7 @@ function fusedRecipe(itemCount: number): RankerRecipe {
   return {
     name: 'fused',
     fit: async ({ training }) => {
-      const collaborative = await fitScorer(training, { kind: 'ease', lambda: 1 })
+      const collaborative = await fitScorer(training, { kind: 'ease', lambda: 1, recency: 1 })
       const vectors = parityVectors(itemCount)
       const text = {
         name: 'text',
