@@ -1,5 +1,6 @@
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
+import { type AllItems, addKeys, type Bits, both, either, keysOf, without } from './bits.js'
 import type { Connection, Value } from './sqlite.js'
 
 export type FilterValue = string | number | boolean | Date
@@ -46,88 +47,89 @@ const LOGIC = ['$and', '$or', '$not']
 /** A date, or a date and a time, as ISO 8601 writes them. */
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/
 
-/** The keys of all items that pass, in ascending order. @throws OPTION_INVALID naming the place in the filter. */
-export function filterItems(db: Connection, filter: Filter): Int32Array {
-  const { sql, values } = compileFilter(filter)
-  const rows = db.prepareRawPassing<[number]>(`SELECT key FROM item WHERE ${sql} ORDER BY key`).all(...values)
-  return Int32Array.from(rows, ([key]) => key)
+/**
+ * The keys of all items that pass, in ascending order.
+ * Every test is one look-up in an index of attribute values; what they find is combined as bits, one per key.
+ * SQL is put together from constants only: whatever the filter says is a bound value.
+ * @throws OPTION_INVALID naming the place in the filter.
+ */
+export function filterItems(db: Connection, all: AllItems, filter: Filter): Int32Array {
+  return db.read(() => keysOf(new Evaluation(db, all).document(filter, 'filter', 0)))
 }
 
-/** A condition on `item` whose only parts from outside are bound values. */
-export function compileFilter(filter: Filter): { sql: string; values: Value[] } {
-  const compiler = new Compiler()
-  const sql = compiler.document(filter, 'filter', 0)
-  return { sql, values: compiler.values }
-}
-
-/** Walks a filter once: SQL is put together from constants, what the filter says goes to `values`. */
-class Compiler {
-  readonly values: Value[] = []
+/** One walk over one filter, within one read transaction. */
+class Evaluation {
+  private readonly size: number
   private tests = 0
   private operands = 0
 
-  document(filter: unknown, path: string, depth: number): string {
+  constructor(
+    private readonly db: Connection,
+    private readonly all: AllItems,
+  ) {
+    this.size = all.size()
+  }
+
+  /** What passes all parts of a document. */
+  document(filter: unknown, path: string, depth: number): Bits {
     if (depth > DEEPEST) refuse(path, `is nested more than ${DEEPEST} deep`, 'Make it flatter.')
-    const parts: string[] = []
+    const parts: Bits[] = []
     for (const [name, value] of entries(filter, path)) {
       const here = `${path}.${name}`
       if (name === '$and' || name === '$or') {
         if (!Array.isArray(value)) refuse(here, `is ${show(value)}`, 'It must be an array of filters.')
-        const inner = value.map((part, i) => this.document(part, `${here}[${i}]`, depth + 1))
-        parts.push(join(inner, name === '$and' ? 'AND' : 'OR'))
+        const inner = value.map((one, i) => this.document(one, `${here}[${i}]`, depth + 1))
+        parts.push(name === '$and' ? this.every(inner) : inner.reduce(either, this.nothing()))
       } else if (name === '$not') {
-        parts.push(`NOT ${this.document(value, here, depth + 1)}`)
+        parts.push(this.not(this.document(value, here, depth + 1)))
       } else if (name.startsWith('$')) {
         refuse(here, 'is not an operator', suggestion(name, LOGIC))
       } else {
         parts.push(this.field(name, value, here, depth + 1))
       }
     }
-    return join(parts, 'AND')
+    return this.every(parts)
   }
 
-  private field(name: string, tests: unknown, path: string, depth: number): string {
+  private field(name: string, tests: unknown, path: string, depth: number): Bits {
     if (depth > DEEPEST) refuse(path, `is nested more than ${DEEPEST} deep`, 'Make it flatter.')
     const isTests =
       tests !== null && typeof tests === 'object' && !Array.isArray(tests) && !(tests instanceof Date)
-    if (!isTests) return this.anyOf(name, '=', [tests], path)
-    const parts: string[] = []
+    if (!isTests) return this.equalAny(name, [tests], path)
     const given = entries(tests, path)
     if (given.length === 0) refuse(path, 'has no test', 'Write { $exists: true } to ask whether it is there.')
+    const parts: Bits[] = []
+    const bounds: Bound[] = []
     for (const [operator, operand] of given) {
       const here = `${path}.${operator}`
-      if (operator === '$eq') parts.push(this.anyOf(name, '=', [operand], here))
-      else if (operator === '$ne') parts.push(`NOT ${this.anyOf(name, '=', [operand], here)}`)
-      else if (operator === '$in') parts.push(this.anyOf(name, '=', list(operand, here), here))
-      else if (operator === '$nin') parts.push(`NOT ${this.anyOf(name, '=', list(operand, here), here)}`)
+      if (operator === '$eq') parts.push(this.equalAny(name, [operand], here))
+      else if (operator === '$ne') parts.push(this.not(this.equalAny(name, [operand], here)))
+      else if (operator === '$in') parts.push(this.equalAny(name, list(operand, here), here))
+      else if (operator === '$nin') parts.push(this.not(this.equalAny(name, list(operand, here), here)))
       else if (operator === '$exists') parts.push(this.exists(name, operand, here))
-      else if (operator === '$not')
-        parts.push(`NOT ${this.field(name, asTests(operand, here), here, depth + 1)}`)
-      else if (Object.hasOwn(COMPARISONS, operator)) parts.push(this.compare(name, operator, operand, here))
+      else if (operator === '$not') {
+        parts.push(this.not(this.field(name, asTests(operand, here), here, depth + 1)))
+      } else if (Object.hasOwn(COMPARISONS, operator)) bounds.push(this.bound(operator, operand, here))
       else refuse(here, 'is not an operator', suggestion(operator, OPERATORS))
     }
-    return join(parts, 'AND')
+    if (bounds.length > 0) parts.push(this.within(name, bounds))
+    return this.every(parts)
   }
 
-  private compare(name: string, operator: string, operand: unknown, path: string): string {
-    if (typeof operand === 'boolean') refuse(path, 'is a boolean', 'Booleans have no order: use $eq.')
-    return this.anyOf(name, COMPARISONS[operator], [operand], path)
-  }
-
-  private exists(name: string, operand: unknown, path: string): string {
+  private exists(name: string, operand: unknown, path: string): Bits {
     if (typeof operand !== 'boolean') refuse(path, `is ${show(operand)}`, 'It must be true or false.')
     this.count(path, 0)
-    const not = operand ? '' : 'NOT '
-    if (name === 'id') return operand ? '1' : '0'
-    if (name === 'title') return `${not}(title IS NOT NULL)`
-    this.values.push(name)
-    return `${not}(key IN (SELECT item FROM item_attribute WHERE ${NAMED}))`
+    const there = this.nothing()
+    if (name === 'id') there.set(this.all.get())
+    else if (name === 'title') addKeys(there, this.db, `${COLUMN} title IS NOT NULL`, [])
+    else addKeys(there, this.db, ROWS, [name])
+    return operand ? there : this.not(there)
   }
 
-  /** True for items of which some value of the attribute passes for some operand. */
-  private anyOf(name: string, comparison: string, operands: readonly unknown[], path: string): string {
-    const byKind = new Map<string, Value[]>()
+  /** Items of which some value of the attribute equals some operand. */
+  private equalAny(name: string, operands: readonly unknown[], path: string): Bits {
     this.count(path, operands.length)
+    const byKind = new Map<string, Value[]>()
     for (const operand of operands) {
       for (const [kind, value] of typed(operand, path)) {
         const values = byKind.get(kind)
@@ -135,24 +137,63 @@ class Compiler {
         else values.push(value)
       }
     }
-    if (byKind.size === 0) return '0'
-    if (name === 'id' || name === 'title') {
-      // A missing title is NULL, and NOT of a NULL would be NULL: ifnull makes it plain false.
-      const texts = byKind.get('t') ?? []
-      return texts.length === 0 ? '0' : `ifnull(${name} ${this.against(comparison, texts)}, 0)`
-    }
-    const parts: string[] = []
+    const bits = this.nothing()
     for (const [kind, values] of byKind) {
-      this.values.push(name)
-      parts.push(`key IN (SELECT item FROM item_attribute WHERE ${NAMED} AND kind = '${kind}'
-        AND value ${this.against(comparison, values)})`)
+      this.select(bits, name, kind, `IN (${values.map(() => '?').join(',')})`, values)
     }
-    return join(parts, 'OR')
+    return bits
   }
 
-  private against(comparison: string, values: readonly Value[]): string {
-    this.values.push(...values)
-    return comparison === '=' ? `IN (${values.map(() => '?').join(',')})` : `${comparison} ?`
+  private bound(operator: string, operand: unknown, path: string): Bound {
+    this.count(path, 1)
+    if (typeof operand === 'boolean') refuse(path, 'is a boolean', 'Booleans have no order: use $eq.')
+    return { comparison: COMPARISONS[operator], typed: typed(operand, path) }
+  }
+
+  /** Items of which, for each bound, some value of the attribute keeps it. */
+  private within(name: string, bounds: readonly Bound[]): Bits {
+    // Numbers and dates are never in lists: one value has to keep all the bounds, so one range is read.
+    const kind = bounds[0].typed[0][0]
+    const isRange = kind !== 't' && bounds.every(({ typed }) => typed.length === 1 && typed[0][0] === kind)
+    if (isRange && name !== 'id' && name !== 'title') {
+      const condition = bounds.map(({ comparison }) => `${comparison} ?`).join(' AND value ')
+      const bits = this.nothing()
+      this.select(
+        bits,
+        name,
+        kind,
+        condition,
+        bounds.map(({ typed }) => typed[0][1]),
+      )
+      return bits
+    }
+    return this.every(
+      bounds.map(({ comparison, typed }) => {
+        const bits = this.nothing()
+        for (const [kind, value] of typed) this.select(bits, name, kind, `${comparison} ?`, [value])
+        return bits
+      }),
+    )
+  }
+
+  /** Marks the items with a value of this kind that meets the condition. */
+  private select(bits: Bits, name: string, kind: string, condition: string, values: readonly Value[]): void {
+    if (name !== 'id' && name !== 'title') {
+      addKeys(bits, this.db, `${ROWS} AND kind = '${kind}' AND value ${condition}`, [name, ...values])
+    } else if (kind === 't') addKeys(bits, this.db, `${COLUMN} ${name} ${condition}`, values)
+  }
+
+  /** What is in all of them; every item if there are none. */
+  private every(parts: readonly Bits[]): Bits {
+    return parts.length === 0 ? this.all.get() : parts.reduce(both)
+  }
+
+  private nothing(): Bits {
+    return new Uint8Array(this.size)
+  }
+
+  private not(bits: Bits): Bits {
+    return without(this.all.get(), bits)
   }
 
   private count(path: string, operands: number): void {
@@ -165,15 +206,15 @@ class Compiler {
   }
 }
 
-const NAMED = 'name = (SELECT key FROM attribute_name WHERE name = ?)'
-
-/** Joined as a balanced tree, because SQLite bounds the depth of an expression. */
-function join(parts: readonly string[], word: 'AND' | 'OR'): string {
-  if (parts.length === 0) return word === 'AND' ? '1' : '0'
-  if (parts.length === 1) return `(${parts[0]})`
-  const half = parts.length >> 1
-  return `(${join(parts.slice(0, half), word)} ${word} ${join(parts.slice(half), word)})`
+/** One of $gt, $gte, $lt and $lte, with the stored values that it compares with. */
+interface Bound {
+  readonly comparison: string
+  readonly typed: readonly [kind: string, value: Value][]
 }
+
+const ROWS =
+  'SELECT group_concat(item) FROM item_attribute WHERE name = (SELECT key FROM attribute_name WHERE name = ?)'
+const COLUMN = 'SELECT group_concat(key) FROM item WHERE'
 
 /** The kinds of stored values that an operand compares with. */
 function typed(operand: unknown, path: string): [kind: string, value: Value][] {

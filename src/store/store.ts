@@ -1,6 +1,7 @@
 import type { Attributes, InteractionTable, ItemKey, Matrix, TimeKind, UserKey } from '../types.js'
 import { AttributeRows } from './attributes.js'
 import { backupCatalog } from './backup.js'
+import { AllItems } from './bits.js'
 import { checkCatalog } from './check.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
 import { type Filter, filterItems } from './filter.js'
@@ -55,6 +56,7 @@ export class Store {
   private readonly writer: Writer
   private readonly cache: Embeddings
   private readonly vectors: VectorTable
+  private readonly allItems: AllItems
 
   private constructor(
     readonly directory: string,
@@ -75,6 +77,7 @@ export class Store {
       this.itemTable,
       this.reviewTable,
     )
+    this.allItems = new AllItems(db, this.state)
     const spaces = new Spaces(db)
     this.cache = new Embeddings(db, spaces)
     this.vectors = new VectorTable(db, spaces, this.state)
@@ -185,6 +188,11 @@ export class Store {
     return this.userTableIds.ids(keys)
   }
 
+  /** Everybody, in key order. */
+  allUserIds(): readonly string[] {
+    return this.userTableIds.all().ids
+  }
+
   // Reading
 
   /** [keys] undefined where the item is gone. */
@@ -226,7 +234,7 @@ export class Store {
 
   /** Keys of the items that pass, ascending. @throws OPTION_INVALID naming the place in the filter. */
   filterItems(filter: Filter): Int32Array {
-    return filterItems(this.db, filter)
+    return filterItems(this.db, this.allItems, filter)
   }
 
   /** Items by words (BM25 over title, description and reviews), best first, ties by the smaller key. */
