@@ -1,4 +1,4 @@
-import { rankerOf } from '../ranking.js'
+import { rankerOf, type Scorer } from '../ranking.js'
 import type { Matrix, Ranker } from '../types.js'
 import type { Adapter } from './adapter.js'
 
@@ -12,9 +12,19 @@ export async function adapterRanker(
   itemIds: readonly string[],
   name = 'adapter',
 ): Promise<Ranker> {
+  return rankerOf(await adapterScorer(adapter, texts, itemIds, name))
+}
+
+/** The adapter's score of every item, for rankers that add others to it. Closing it leaves the adapter open. */
+export async function adapterScorer(
+  adapter: Adapter,
+  texts: Matrix,
+  itemIds: readonly string[],
+  name = 'adapter',
+): Promise<Scorer> {
   const items = await adapter.itemVectors(texts, adapter.idIndex(itemIds))
   const held = await adapter.holdItems(items)
-  return rankerOf({
+  return {
     name,
     itemCount: itemIds.length,
     scores: (people) =>
@@ -23,5 +33,5 @@ export async function adapterRanker(
         people.map((person) => person.items),
       ),
     close: () => adapter.releaseItems(held),
-  })
+  }
 }

@@ -16,13 +16,13 @@ export function textSpace(encoder: Encoder): string {
 }
 
 /** The texts that make one item's vector: its own (if any), and those of the reviews that count. */
-interface ItemTexts {
+export interface ItemTexts {
   readonly source: ItemSource
   readonly document: string
   readonly reviews: readonly { readonly review: ItemSource['reviews'][number]; readonly text: string }[]
 }
 
-function textsOf(source: ItemSource): ItemTexts {
+export function textsOf(source: ItemSource): ItemTexts {
   const written = source.reviews
     .map((review) => ({ ...review, document: reviewDocument(review) }))
     .filter(({ document }) => document !== '')
@@ -33,7 +33,7 @@ function textsOf(source: ItemSource): ItemTexts {
   }
 }
 
-const allTexts = ({ document, reviews }: ItemTexts): string[] => [
+export const allTexts = ({ document, reviews }: ItemTexts): string[] => [
   ...(document === '' ? [] : [document]),
   ...reviews.map(({ text }) => text),
 ]
@@ -103,7 +103,7 @@ async function vectorsOfItems(
 }
 
 /** @param vectors one row per text, in the order of `allTexts` over `items`. */
-function profileRows(items: readonly ItemTexts[], vectors: Matrix): ItemVectorRow[] {
+export function profileRows(items: readonly ItemTexts[], vectors: Matrix): ItemVectorRow[] {
   let next = 0
   return items.map(({ source, document, reviews }) => {
     const description = document === '' ? undefined : row(vectors, next++)

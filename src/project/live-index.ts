@@ -23,6 +23,17 @@ export function liveState(store: Store): LiveState | undefined {
   return store.meta<LiveState>(LIVE)
 }
 
+/** @throws NOTHING_INDEXED before the first index() */
+export function requireLiveState(store: Store): LiveState {
+  const state = liveState(store)
+  if (state !== undefined) return state
+  throw new TextrecError(
+    'NOTHING_INDEXED',
+    'This project has no index yet.',
+    "Run 'textrec index' (library: index()) first.",
+  )
+}
+
 export function setLiveState(store: Store, state: LiveState): void {
   store.setMeta(LIVE, { ...state })
 }
@@ -92,7 +103,7 @@ export class LiveIndex {
   private async catchUp(): Promise<Opened> {
     const counter = this.store.changeCounter()
     if (this.opened !== undefined && counter === this.seenCounter) return this.opened
-    const state = this.requireState()
+    const state = requireLiveState(this.store)
     if (this.opened?.state.indexId !== state.indexId) {
       const replaced = this.opened
       this.opened = await this.open(state)
@@ -110,16 +121,6 @@ export class LiveIndex {
     return opened
   }
 
-  private requireState(): LiveState {
-    const state = liveState(this.store)
-    if (state !== undefined) return state
-    throw new TextrecError(
-      'NOTHING_INDEXED',
-      'This project has no index yet.',
-      "Run 'textrec index' (library: index()) first.",
-    )
-  }
-
   /** Another process may publish a new index, and remove this one, between reading the pointer and opening. */
   private async open(state: LiveState): Promise<Opened> {
     try {
@@ -131,7 +132,7 @@ export class LiveIndex {
       })
       return { state, index, model, sequence, users: 0, retired: false }
     } catch (error) {
-      const now = this.requireState()
+      const now = requireLiveState(this.store)
       if (now.indexId === state.indexId) throw error
       return this.open(now)
     }

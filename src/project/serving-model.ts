@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import { Adapter } from '../adapter/index.js'
 import { matrix, row } from '../math/matrix.js'
-import type { Signal } from '../recommend/person.js'
+import { type Signal, TASTE } from '../recommend/person.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
 import { FROZEN_TEXT, type Space } from '../recommend/space.js'
 import type { Matrix } from '../types.js'
+
+/** How much an event counts beside the next newer one where frozen text is served: as the weights of a history say. */
+export const FROZEN_DECAY = 0.5 ** (1 / TASTE.halfLifeEvents)
 
 /** The part of the live pointer that says what training has published. */
 export interface LiveModel {
@@ -14,6 +17,8 @@ export interface LiveModel {
   readonly adapter?: string
   /** Space of the text vectors that go into the adapter, or are served as they are. */
   readonly textSpace: string
+  /** Numbers per text vector. */
+  readonly textDim: number
   /** What training chose on validation. Item-item scores themselves are made from these by the crowd. */
   readonly settings: ServingSettings
 }

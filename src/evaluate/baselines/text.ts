@@ -22,13 +22,22 @@ export function textMeanRecipe(name: string, vectors: ItemVectors): RankerRecipe
     name,
     vectors,
     DECAYS.map((decay) => ({ decay })),
-    async (similarity, { decay }) => ({
-      name,
-      itemCount: similarity.items.rows,
-      scores: (people) => similarity.scores(recentMeans(similarity.items, people, decay)),
-      close: () => similarity.close(),
-    }),
+    async (similarity, { decay }) => meanScorer(name, similarity, decay),
   )
+}
+
+/** The same with a given decay, for rankers that add other scores to it. @param items [items, dim] */
+export async function textMeanScorer(name: string, items: Matrix, decay: number): Promise<Scorer> {
+  return meanScorer(name, await Similarity.create(items), decay)
+}
+
+function meanScorer(name: string, similarity: Similarity, decay: number): Scorer {
+  return {
+    name,
+    itemCount: similarity.items.rows,
+    scores: (people) => similarity.scores(recentMeans(similarity.items, people, decay)),
+    close: () => similarity.close(),
+  }
 }
 
 /**
