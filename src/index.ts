@@ -5,16 +5,28 @@
 
 // Errors: one class, stable codes.
 export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
+// Comparisons, and how they look on a terminal and in a browser.
+export { type Comparison, comparisonPage, comparisonTable } from './evaluate/index.js'
 export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.js'
 export { version } from './package.js'
 export type {
   AskOptions,
+  AudienceOptions,
+  Boost,
+  Cap,
   DoctorOptions,
+  ExplainOptions,
   IndexOptions,
   OpenOptions,
+  RecommendAllOptions,
+  RecommendOptions,
+  RuleOptions,
   SearchOptions,
 } from './project/defaults.js'
 export type { Check, DoctorReport } from './project/doctor.js'
+export type { EvaluateOptions } from './project/evaluation.js'
+export type { EveryoneReport } from './project/everyone.js'
+export type { ForgetReport } from './project/forget.js'
 export type { IndexReport } from './project/index-run.js'
 export type { VectorReport } from './project/item-vectors.js'
 // The project: open, import, index, ask.
@@ -29,13 +41,19 @@ export type {
   Answer,
   Attributes,
   AttributeValue,
+  Audience,
   Basis,
   DeviceChoice,
   DtypeChoice,
+  Explanation,
   Interaction,
   Item,
+  LikedReason,
   OnProgress,
+  PersonAnswer,
   Progress,
+  Reasons,
   RecommendedItem,
   Review,
+  SentenceReason,
 } from './types.js'

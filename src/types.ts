@@ -87,11 +87,64 @@ export interface RecommendedItem {
   /** 1 is the best. */
   readonly rank: number
   readonly title?: string
+  /** The rules put it where it is, whatever its score. */
+  readonly pinned?: true
+  /** Why; only when asked for. */
+  readonly reasons?: Reasons
 }
 
 export interface Answer {
   readonly basis: Basis
   readonly items: readonly RecommendedItem[]
+}
+
+/** One of several people's answers. */
+export interface PersonAnswer extends Answer {
+  readonly userId: string
+}
+
+/** What made an item score high for a person. */
+export interface Reasons {
+  /** What the person liked that pulled the item near, most first. */
+  readonly likes: readonly LikedReason[]
+  /** Words of the catalogue that made the item near, most first. */
+  readonly sentences: readonly SentenceReason[]
+}
+
+export interface LikedReason {
+  /** Absent for what the person said in words. */
+  readonly itemId?: string
+  readonly title?: string
+  /** Its part of all that spoke for the item, from 0 to 1. All parts together make 1; only the largest are named. */
+  readonly share: number
+}
+
+export interface SentenceReason {
+  /** As it stands in the catalogue. */
+  readonly text: string
+  readonly source: 'description' | 'review'
+  /** By how much the item's score falls when this sentence alone is taken out of the catalogue. */
+  readonly drop: number
+}
+
+/** Why one item suits one person. */
+export interface Explanation extends Reasons {
+  readonly basis: Basis
+  readonly itemId: string
+  readonly title?: string
+  /** The score that recommend() gives it before any rules. */
+  readonly score: number
+}
+
+/** The people most likely to want an item, best first. */
+export interface Audience {
+  readonly basis: Basis
+  readonly people: readonly {
+    readonly userId: string
+    /** Bigger is better. Comparable within one answer only. */
+    readonly score: number
+    readonly rank: number
+  }[]
 }
 
 /**

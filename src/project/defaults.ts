@@ -4,6 +4,8 @@ import {
   choice,
   integer,
   longRunning,
+  number,
+  type Option,
   type OptionTable,
   optional,
   text,
@@ -91,3 +93,145 @@ export const DOCTOR: OptionTable<DoctorOptions> = { repair: boolean(false), sign
 
 /** Weight of words against meaning in hybrid search: reciprocal rank fusion needs no scale, only this. */
 export const HYBRID = { rankOffset: 60, depth: 100 } as const
+
+/** One or several, where the order does not matter. */
+export type OneOrMore<T> = T | readonly T[]
+
+export interface Cap {
+  /** An attribute of the items, such as `brand`. */
+  readonly attribute: string
+  /** So many items of each of its values at most; items without the attribute are not counted. */
+  readonly n: number
+}
+
+export interface Boost {
+  /** Which items (see Filter). */
+  readonly filter: unknown
+  /** Added to their scores, which are in standard deviations over the catalogue: 1 is much, 10 is everything. */
+  readonly by: number
+}
+
+/** What the list should be like, whoever it is for. */
+export interface RuleOptions extends AskOptions {
+  /** Leave out what the person has, and what `likes` and `dislikes` name. */
+  readonly excludeSeen: boolean
+  /** 0 takes the best; towards 1, items unlike those already taken (maximal marginal relevance). */
+  readonly diversity: number
+  /** At most so many items per value of an attribute. */
+  readonly atMostPer: OneOrMore<Cap> | undefined
+  readonly boost: OneOrMore<Boost> | undefined
+  /** Ids that come first, in this order: neither filter, history nor minimum score holds them back. */
+  readonly pin: readonly string[]
+  /** Ids that never come, pinned or not. */
+  readonly block: readonly string[]
+  /** Nothing that scores lower; scores are in standard deviations above the catalogue's mean. */
+  readonly minScore: number | undefined
+  /** Deviations of popularity taken off the score: 0 leaves popularity alone, 1 favours the little known. */
+  readonly novelty: number
+  /** Say why, for every item. Encodes sentences: some tenths of a second for ten items. */
+  readonly reasons: boolean
+}
+
+export interface RecommendOptions extends RuleOptions {
+  /** Somebody whom the catalogue knows. What the options below say comes on top of their history. */
+  readonly user: string | undefined
+  /** Several people in one call; then the answer is a list. */
+  readonly users: readonly string[] | undefined
+  /** Items that somebody likes. With `dislikes` and `text` it describes a person whom nobody has seen. */
+  readonly likes: readonly string[]
+  readonly dislikes: readonly string[]
+  /** What somebody is looking for, in their own words. */
+  readonly text: string | undefined
+}
+
+const idList: Option<readonly string[]> = {
+  default: [],
+  expected: 'a list of ids',
+  accepts: (value) => Array.isArray(value) && value.every((id) => typeof id === 'string'),
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function oneOrMore<T>(
+  expected: string,
+  accepts: (value: unknown) => boolean,
+): Option<OneOrMore<T> | undefined> {
+  return {
+    default: undefined,
+    expected: `${expected}, or a list of such`,
+    accepts: (value) => (Array.isArray(value) ? value.every(accepts) : accepts(value)),
+  }
+}
+
+const cap = oneOrMore<Cap>(
+  '{ attribute, n } with n of at least 1',
+  (value) =>
+    isObject(value) &&
+    typeof value.attribute === 'string' &&
+    Object.keys(value).every((name) => name === 'attribute' || name === 'n') &&
+    integer(1, 1).accepts(value.n),
+)
+
+const boost = oneOrMore<Boost>(
+  '{ filter, by } with by from -100 to 100',
+  (value) =>
+    isObject(value) &&
+    value.filter !== undefined &&
+    Object.keys(value).every((name) => name === 'filter' || name === 'by') &&
+    number(0, -100, 100).accepts(value.by),
+)
+
+export const RULES: OptionTable<RuleOptions> = {
+  ...ASK,
+  excludeSeen: boolean(true),
+  diversity: number(0, 0, 1),
+  atMostPer: cap,
+  boost,
+  pin: idList,
+  block: idList,
+  minScore: optional(number(0, -1e9, 1e9)),
+  novelty: number(0, 0, 10),
+  reasons: boolean(false),
+}
+
+export const RECOMMEND: OptionTable<RecommendOptions> = {
+  ...RULES,
+  user: optional(text('')),
+  users: optional(idList),
+  likes: idList,
+  dislikes: idList,
+  text: optional(text('')),
+}
+
+export interface RecommendAllOptions extends RuleOptions, LongOptions {
+  /** The JSON-lines file to write: one line per person, `{ userId, basis, items }`. */
+  readonly out: string
+}
+
+export const RECOMMEND_ALL: OptionTable<RecommendAllOptions> = { ...RULES, ...long, out: text('') }
+
+export interface ExplainOptions
+  extends Pick<RecommendOptions, 'user' | 'likes' | 'dislikes' | 'text' | 'signal'> {
+  /** The item to explain. */
+  readonly item: string
+}
+
+export const EXPLAIN: OptionTable<ExplainOptions> = {
+  item: text(''),
+  user: RECOMMEND.user,
+  likes: idList,
+  dislikes: idList,
+  text: RECOMMEND.text,
+  signal: long.signal,
+}
+
+export interface AudienceOptions extends AskOptions {
+  /** Leave out people who have the item. */
+  readonly excludeOwners: boolean
+}
+
+/** Here `filter` keeps people who have at least one item that matches. */
+export const AUDIENCE: OptionTable<AudienceOptions> = { ...ASK, excludeOwners: boolean(true) }
+
+export const FORGET: OptionTable<{ readonly user: string }> = { user: text('') }

@@ -1,31 +1,43 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Encoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
+import type { Comparison } from '../evaluate/index.js'
 import { type ImportOptions, type ImportReport, type ImportSources, importFiles } from '../ingest/index.js'
 import { resolveOptions } from '../options.js'
+import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
-import { nearestTo, similarItems } from '../recommend/similar.js'
+import { nearestTo, requireVector, similarItems } from '../recommend/similar.js'
 import { type Filter, Store } from '../store/index.js'
-import type { Answer, Basis, Item, Review } from '../types.js'
+import type { Answer, Audience, Basis, Explanation, Item, PersonAnswer, Review } from '../types.js'
+import { Compactor } from './compact.js'
 import {
   ASK,
   type AskOptions,
+  type AudienceOptions,
   DEFAULT_ENCODER,
   DOCTOR,
   type DoctorOptions,
+  type ExplainOptions,
+  FORGET,
   INDEX,
   type IndexOptions,
   OPEN,
   type OpenOptions,
+  type RecommendAllOptions,
+  type RecommendOptions,
   SEARCH,
   type SearchOptions,
 } from './defaults.js'
 import { type DoctorReport, examine } from './doctor.js'
 import { EncoderHolder } from './encoder-holder.js'
+import type { EveryoneReport } from './everyone.js'
+import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
+import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import { type IndexReport, runIndex } from './index-run.js'
-import { textSpace, vectorOfNewItem } from './item-vectors.js'
-import { type Live, LiveIndex, type LiveState, liveState } from './live-index.js'
+import { encodeNow, textSpace, vectorOfNewItem } from './item-vectors.js'
+import { type Live, LiveIndex, type LiveState, liveState, requireLiveState } from './live-index.js'
+import { Recommending } from './recommending.js'
 import { projectStats, type Stats } from './stats.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
 
@@ -44,6 +56,8 @@ export interface NewItem extends Pick<Item, 'title' | 'description' | 'attribute
 export class Recommender {
   private closed = false
   private readonly live: LiveIndex
+  private readonly compactor: Compactor
+  private readonly recommending: Recommending
 
   private constructor(
     private readonly store: Store,
@@ -51,6 +65,8 @@ export class Recommender {
     private readonly encoders: EncoderHolder,
   ) {
     this.live = new LiveIndex(store)
+    this.compactor = new Compactor(store)
+    this.recommending = new Recommending(store, this.live, this.compactor, (state) => this.encoderOf(state))
   }
 
   /**
@@ -82,7 +98,13 @@ export class Recommender {
    */
   async import(sources: ImportSources, options: Partial<ImportOptions> = {}): Promise<ImportReport> {
     this.requireOpen()
-    return importFiles(this.store, sources, options)
+    if (sources.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
+    const before = this.store.counts().interactions
+    try {
+      return await importFiles(this.store, sources, options)
+    } finally {
+      this.recommending.crowd.noteChanges(Math.abs(this.store.counts().interactions - before))
+    }
   }
 
   /** Encodes what changed since the last time and publishes an index of it. Resumable. */
@@ -95,13 +117,15 @@ export class Recommender {
     const kept =
       name === live?.encoder.name && this.options.dtype === 'auto' ? live.encoder.dtype : this.options.dtype
     const encoder = await this.encoders.get(name, kept, resolved.onProgress)
-    return runIndex(this.store, encoder, resolved)
+    const report = await runIndex(this.store, encoder, resolved)
+    await this.recommending.crowd.update()
+    return report
   }
 
   /** The items nearest to a stored item. @throws NOT_FOUND, NOT_ENOUGH_DATA, NOTHING_INDEXED */
   async similarItems(itemId: string, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed } = this.ask('similarItems', options)
-    return this.live.use(({ index, state }) =>
+    return this.use(({ index, state }) =>
       similarItems(this.store, index, basisOf(state), itemId, { k, allowed }),
     )
   }
@@ -109,16 +133,8 @@ export class Recommender {
   /** The items nearest to one that is not stored; nothing is written. @throws NOT_ENOUGH_DATA without any text */
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
-    return this.live.use(async (live) => {
-      const encoder = await this.encoderOf(live.state)
-      const vector = await vectorOfNewItem(encoder, item, item.reviews ?? [], signal)
-      if (vector === undefined) {
-        throw new TextrecError(
-          'NOT_ENOUGH_DATA',
-          'The item has no title, description, label or review.',
-          'Give at least one of them.',
-        )
-      }
+    return this.use(async (live) => {
+      const vector = await this.vectorOf(live.state, item, signal)
       return nearestTo(this.store, live.index, basisOf(live.state), vector, { k, allowed })
     })
   }
@@ -128,7 +144,7 @@ export class Recommender {
     this.requireOpen()
     const resolved = resolveOptions('search', SEARCH, options)
     const allowed = this.allowedBy(resolved.filter)
-    return this.live.use(({ index, state }) =>
+    return this.use(({ index, state }) =>
       searchCatalogue(
         { store: this.store, index, basis: basisOf(state), encoder: () => this.encoderOf(state) },
         text,
@@ -137,19 +153,115 @@ export class Recommender {
     )
   }
 
+  /**
+   * The items a person is most likely to want. Known people (`user`) are answered from their history; people
+   * whom nobody has seen from `likes`, `dislikes` and `text`; somebody without any signal gets what is popular.
+   * Text and interactions give one score each, standardised over the catalogue and mixed; `basis` says which of
+   * them spoke. With `users`, one answer per person.
+   * @throws NOT_FOUND for an id that is not in the catalogue, NOTHING_INDEXED
+   */
+  recommend(
+    options: Partial<RecommendOptions> & { readonly users: readonly string[] },
+  ): Promise<PersonAnswer[]>
+  recommend(options?: Partial<RecommendOptions> & { readonly users?: undefined }): Promise<Answer>
+  async recommend(options: Partial<RecommendOptions> = {}): Promise<Answer | PersonAnswer[]> {
+    this.requireOpen()
+    return this.recommending.recommend(options)
+  }
+
+  /**
+   * Recommendations for everybody, as JSON lines `{ userId, basis, items }` in the file `out`. Resumable: after
+   * a stop or a kill the same call goes on where it was; the file appears when it is whole.
+   */
+  async recommendAll(
+    options: Partial<RecommendAllOptions> & { readonly out: string },
+  ): Promise<EveryoneReport> {
+    this.requireOpen()
+    return this.recommending.recommendAll(options)
+  }
+
+  /**
+   * The people most likely to want an item: one of the catalogue (its id), or one that nobody has seen. Their
+   * vectors stay in memory (4 bytes per number) and everybody is scored. @throws NOT_FOUND, NOT_ENOUGH_DATA
+   */
+  async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
+    this.requireOpen()
+    return this.recommending.audienceOf(async ({ index, state }) => {
+      if (typeof item !== 'string') {
+        return { vector: await this.vectorOf(state, item, options.signal), key: undefined }
+      }
+      const key = requireItem(this.store, item)
+      return { vector: requireVector(index, key, item), key }
+    }, options)
+  }
+
+  /**
+   * Why an item suits a person: what they liked that speaks for it, each with its share, and the sentences of
+   * its description and reviews that bring it near. @throws NOT_FOUND
+   */
+  async explain(options: Partial<ExplainOptions> & { readonly item: string }): Promise<Explanation> {
+    this.requireOpen()
+    return this.recommending.explain(options)
+  }
+
   /** Adds or replaces records. They count from the next call on, in every open process. */
   async upsert(records: Records, options: { readonly signal?: AbortSignal } = {}): Promise<UpsertReport> {
     this.requireOpen()
     const live = liveState(this.store)
     const needsVectors = (records.items?.length ?? 0) + (records.reviews?.length ?? 0) > 0
     const encoder = live !== undefined && needsVectors ? await this.encoderOf(live) : undefined
-    return upsertRecords(this.store, records, encoder, options.signal)
+    const report = await upsertRecords(this.store, records, encoder, options.signal)
+    const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
+    this.recommending.crowd.noteChanges(changed[0] + changed[1])
+    return report
   }
 
   /** Removes items with all that hangs on them. Unknown ids count as nothing. */
   async remove(records: { readonly items: readonly string[] }): Promise<{ readonly items: number }> {
     this.requireOpen()
     return { items: this.store.removeItems(records.items) }
+  }
+
+  /**
+   * Removes every trace of a person: records, the vectors of their words, what reject files quote, what is kept
+   * in memory. Items that they wrote about get new vectors, and index and item-item scores are made anew. Takes
+   * time in proportion to the catalogue. Somebody unknown is no error: what an earlier call left is finished.
+   */
+  async forget(who: { readonly user: string }): Promise<ForgetReport> {
+    this.requireOpen()
+    const { user } = resolveOptions('forget', FORGET, who)
+    const live = liveState(this.store)
+    const key = this.store.userKey(user)
+    const written = key === undefined ? [] : this.store.reviewsBy(key)
+    const touched = [...new Set(written.map(({ itemId }) => itemId))]
+    // Asked for before anything is deleted: without it the items could not be brought up to date.
+    const encoder = live !== undefined && touched.length > 0 ? await this.encoderOf(live) : undefined
+    this.recommending.forgetPeople()
+    const rejectLines = await scrubRejects(this.store, user)
+    const { users, items, ...counts } = this.store.forgetUser(user)
+    let itemsUpdated = 0
+    if (encoder !== undefined) {
+      itemsUpdated = await encodeNow(this.store, encoder, touched)
+      await this.live.close()
+      await runIndex(this.store, encoder, resolveOptions('index', INDEX, { rebuild: true }))
+    }
+    if (users > 0 && live !== undefined) await this.recommending.crowd.rebuild()
+    return { found: users > 0, ...counts, rejectLines, itemsUpdated, retrain: false }
+  }
+
+  /**
+   * Compares models with baselines on held-out interactions: every item vector made anew from what the split
+   * allows, the whole catalogue ranked, paired differences with intervals.
+   * @throws NOTHING_INDEXED, SPLIT_REFUSED, NOT_ENOUGH_DATA, LEAK_FOUND, OPTION_INVALID
+   */
+  async evaluate(options: Partial<EvaluateOptions> = {}): Promise<Comparison> {
+    this.requireOpen()
+    const { store } = this
+    const state = requireLiveState(store)
+    return runEvaluation(
+      { store, state, encoder: () => this.encoderOf(state), threads: this.options.threads },
+      options,
+    )
   }
 
   async stats(): Promise<Stats> {
@@ -171,6 +283,8 @@ export class Recommender {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
+    await this.recommending.close()
+    await this.compactor.close()
     await this.live.close()
     await this.encoders.close()
     this.store.close()
@@ -184,6 +298,25 @@ export class Recommender {
 
   private allowedBy(filter: unknown) {
     return filter === undefined ? undefined : this.store.filterItems(filter as Filter)
+  }
+
+  /** Every question goes through here: it sees the index as it is now, and may start tidying it. */
+  private use<T>(question: (live: Live) => Promise<T>): Promise<T> {
+    return this.live.use((live) => {
+      this.compactor.consider(live)
+      return question(live)
+    })
+  }
+
+  /** The vector of an item that is not stored. @throws NOT_ENOUGH_DATA */
+  private async vectorOf(state: LiveState, item: NewItem, signal?: AbortSignal): Promise<Float32Array> {
+    const vector = await vectorOfNewItem(await this.encoderOf(state), item, item.reviews ?? [], signal)
+    if (vector !== undefined) return vector
+    throw new TextrecError(
+      'NOT_ENOUGH_DATA',
+      'The item has no title, description, label or review.',
+      'Give at least one of them.',
+    )
   }
 
   /** The encoder that made the live vectors: vectors of another one would not fit them. */

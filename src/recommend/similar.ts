@@ -1,6 +1,6 @@
 import { TextrecError } from '../errors.js'
 import type { Store } from '../store/index.js'
-import type { Answer, Basis } from '../types.js'
+import type { Answer, Basis, ItemKey } from '../types.js'
 import type { VectorIndex } from '../vector-index/index.js'
 import { requireItem, toAnswer } from './answers.js'
 
@@ -19,14 +19,7 @@ export async function similarItems(
   options: Nearest,
 ): Promise<Answer> {
   const key = requireItem(store, itemId)
-  const vector = index.vector(key)
-  if (vector === undefined) {
-    throw new TextrecError(
-      'NOT_ENOUGH_DATA',
-      `Item ${JSON.stringify(itemId)} has no vector: it has no title, description or review, or is not indexed yet.`,
-      "Add text to it, or run 'textrec index'.",
-    )
-  }
+  const vector = requireVector(index, key, itemId)
   const found = await index.search(vector, options.k + 1, { allowed: options.allowed })
   const others = Array.from(found.keys.keys())
     .filter((i) => found.keys[i] !== key)
@@ -35,6 +28,17 @@ export async function similarItems(
     keys: Int32Array.from(others, (i) => found.keys[i]),
     scores: Float32Array.from(others, (i) => found.scores[i]),
   })
+}
+
+/** The vector of a stored item. @throws NOT_ENOUGH_DATA */
+export function requireVector(index: VectorIndex, key: ItemKey, itemId: string): Float32Array {
+  const vector = index.vector(key)
+  if (vector !== undefined) return vector
+  throw new TextrecError(
+    'NOT_ENOUGH_DATA',
+    `Item ${JSON.stringify(itemId)} has no vector: it has no title, description or review, or is not indexed yet.`,
+    "Add text to it, or run 'textrec index'.",
+  )
 }
 
 /** The items nearest to a vector of the index's own space. */

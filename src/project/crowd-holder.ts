@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { removeTemporary } from '../artifact/index.js'
+import { isTextrecError } from '../errors.js'
+import { WorkerClient } from '../onnx/worker-client.js'
+import type { Crowd } from '../recommend/crowd.js'
+import { type CrowdOrigin, crowdFolder, openCrowd, settingsName } from '../recommend/crowd-files.js'
+import type { CrowdRequest } from '../recommend/crowd-worker.js'
+import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
+import type { Store } from '../store/index.js'
+import { liveState } from './live-index.js'
+
+/** Item-item scores and popularity are made anew when this share of the events has come or gone since. */
+const STALE_SHARE = 0.05
+/** But not for a handful. */
+const STALE_AT_LEAST = 20
+
+interface Held {
+  readonly crowd: Crowd
+  readonly origin: CrowdOrigin
+}
+
+/**
+ * Item-item scores and popularity of a project: read from its folder, made in a worker where they are missing.
+ * A person's own events count at once in any case (see People); these figures about everybody follow when more
+ * than 5 % of all events (and at least 20) have changed: in the background, while the old ones serve. That is
+ * looked at when the project is opened, after its own writes, and by index(), which brings them up to date.
+ */
+export class CrowdHolder {
+  private held: Held | undefined
+  private opening: Promise<Held> | undefined
+  private refreshing: Promise<void> | undefined
+  private named: { readonly settings: ServingSettings; readonly name: string } | undefined
+  private changed = 0
+  private readonly stop = new AbortController()
+
+  constructor(private readonly store: Store) {}
+
+  /** What serves now; the first call of a project that has none with these settings waits until it is made. */
+  async get(settings: ServingSettings): Promise<Crowd> {
+    if (this.held === undefined || this.held.origin.settings !== this.nameOf(settings)) {
+      this.opening ??= this.open(settings).finally(() => {
+        this.opening = undefined
+      })
+      this.held = await this.opening
+    }
+    return this.held.crowd
+  }
+
+  /** Tells of events written by this process. */
+  noteChanges(events: number): void {
+    this.changed += events
+    if (this.held !== undefined && this.isStale(this.changed)) this.refreshInBackground()
+  }
+
+  /** Brings it up to date now, if any event has changed. */
+  async update(): Promise<void> {
+    await this.refreshing
+    const found = await readCrowd(this.store.directory)
+    const fits = found?.origin.settings === settingsName(servedSettings(this.store))
+    if (!fits || found?.origin.events !== this.store.counts().interactions || this.changed > 0) {
+      await this.rebuild()
+    }
+  }
+
+  /** Makes it anew, whatever has changed: after a person was forgotten. */
+  async rebuild(settings: ServingSettings = servedSettings(this.store)): Promise<void> {
+    const before = this.changed
+    const parent = dirname(crowdFolder(this.store.directory))
+    if (existsSync(parent)) await removeTemporary(parent)
+    const worker = new WorkerClient(
+      new URL('../recommend/crowd-worker.js', import.meta.url),
+      'Item-item scores',
+    )
+    try {
+      await worker.call<CrowdRequest, undefined>(
+        'publish',
+        { directory: this.store.directory, settings },
+        { signal: this.stop.signal },
+      )
+    } finally {
+      await worker.close()
+    }
+    this.held = await readCrowd(this.store.directory)
+    this.changed -= before
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort()
+    await this.opening?.catch(() => undefined)
+    await this.refreshing
+  }
+
+  private nameOf(settings: ServingSettings): string {
+    if (this.named?.settings !== settings) this.named = { settings, name: settingsName(settings) }
+    return this.named.name
+  }
+
+  private async open(settings: ServingSettings): Promise<Held> {
+    const found = await readCrowd(this.store.directory)
+    if (found === undefined || found.origin.settings !== this.nameOf(settings)) {
+      await this.rebuild(settings)
+      return this.held as Held
+    }
+    this.held = found
+    if (this.isStale(Math.abs(this.store.counts().interactions - found.origin.events))) {
+      this.refreshInBackground()
+    }
+    return found
+  }
+
+  private isStale(changed: number): boolean {
+    const events = this.held?.origin.events ?? 0
+    return changed >= Math.max(STALE_AT_LEAST, STALE_SHARE * events)
+  }
+
+  private refreshInBackground(): void {
+    // A failure here is no caller's: what serves goes on serving, and the next change tries again.
+    this.refreshing ??= this.rebuild()
+      .catch(() => undefined)
+      .finally(() => {
+        this.refreshing = undefined
+      })
+  }
+}
+
+function servedSettings(store: Store): ServingSettings {
+  return liveState(store)?.model?.settings ?? SERVING_DEFAULTS
+}
+
+/**
+ * The published figures, or undefined where there are none or they are damaged: then they are simply made anew.
+ * Another process may publish while they are read; that passes.
+ */
+async function readCrowd(directory: string): Promise<Held | undefined> {
+  for (let attempt = 0; attempt < 3 && existsSync(crowdFolder(directory)); attempt++) {
+    const found = await openCrowd(directory).catch((error: NodeJS.ErrnoException) => {
+      if ((isTextrecError(error) && error.code === 'INDEX_DAMAGED') || error.code === 'ENOENT')
+        return undefined
+      throw error
+    })
+    if (found !== undefined) return found
+  }
+  return undefined
+}

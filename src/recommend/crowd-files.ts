@@ -1,0 +1,127 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type JsonObject, publishFolder, readFolder, readPayload } from '../artifact/index.js'
+import { fitScorer, readScorer, writeScorer } from '../collaborative/index.js'
+import type { Store } from '../store/index.js'
+import type { InteractionTable } from '../types.js'
+import { Crowd, type RatingRange } from './crowd.js'
+import { EASE_BY_DEFAULT_UP_TO, EASE_DEFAULT, NEIGHBOURS_DEFAULT, type ServingSettings } from './serving.js'
+
+const KIND = 'crowd'
+const KEYS = 'keys.i32'
+const COUNTS = 'counts.i32'
+
+/** Where a project keeps what is learnt from its interactions without training. */
+export function crowdFolder(directory: string): string {
+  return join(directory, 'crowd', 'current')
+}
+
+interface Fields {
+  /** Events in the catalogue when it was made. */
+  readonly events: number
+  readonly settings: string
+  readonly range: RatingRange | null
+  readonly likedFrom: number | null
+  readonly empty: boolean
+}
+
+/** What a published crowd was made from: enough to tell whether it still serves. */
+export interface CrowdOrigin {
+  readonly events: number
+  readonly settings: string
+}
+
+/** Everything of the settings that decides the contents, in one name. */
+export function settingsName({ collaborative, minRating }: ServingSettings): string {
+  return JSON.stringify([collaborative ?? null, minRating ?? null])
+}
+
+/**
+ * Counts popularity and learns item-item scores from all liked events, then publishes them as one folder. It
+ * holds item keys and numbers, nothing of any person. Blocks its thread while it reads: run it in a worker.
+ */
+export async function publishCrowd(
+  store: Store,
+  settings: ServingSettings,
+  signal?: AbortSignal,
+): Promise<void> {
+  const all = store.interactions()
+  const range = ratingRange(all)
+  const likedFrom = settings.minRating ?? (range && (range.lowest + range.highest) / 2)
+  const liked = likedFrom === undefined ? all : store.interactions({ minRating: likedFrom })
+  const itemKeys = Int32Array.from(store.itemKeys(liked.itemIds), (key) => key as number)
+  const fields: Fields = {
+    events: all.users.length,
+    settings: settingsName(settings),
+    range: range ?? null,
+    likedFrom: likedFrom ?? null,
+    empty: liked.users.length === 0,
+  }
+  const counts = peoplePerItem(liked)
+  const warm = Int32Array.from(counts.keys()).filter((item) => counts[item] > 0)
+  const standard = warm.length <= EASE_BY_DEFAULT_UP_TO ? EASE_DEFAULT : NEIGHBOURS_DEFAULT
+  const scorer = fields.empty
+    ? undefined
+    : await fitScorer(liked, settings.collaborative ?? standard, { signal })
+  await publishFolder(crowdFolder(store.directory), KIND, async (folder) => {
+    await writeNumbers(
+      join(folder, KEYS),
+      warm.map((item) => itemKeys[item]),
+    )
+    await writeNumbers(
+      join(folder, COUNTS),
+      warm.map((item) => counts[item]),
+    )
+    // Keys are never used twice, so they name items as well as ids do, and say nothing.
+    if (scorer !== undefined) await writeScorer(folder, scorer, Array.from(itemKeys, String))
+    return fields as unknown as JsonObject
+  })
+}
+
+/** @throws INDEX_DAMAGED if the folder is missing or not what was published. */
+export async function openCrowd(
+  directory: string,
+): Promise<{ readonly crowd: Crowd; readonly origin: CrowdOrigin }> {
+  const folder = crowdFolder(directory)
+  const manifest = await readFolder(folder, KIND, 'INDEX_DAMAGED')
+  const { events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
+  const numbers = async (name: string) =>
+    new Int32Array((await readPayload(folder, manifest, name, 'INDEX_DAMAGED')).buffer)
+  const keys = await numbers(KEYS)
+  const counts = await numbers(COUNTS)
+  const scorer = empty ? undefined : await readScorer(folder, Array.from(keys, String))
+  const crowd = new Crowd({
+    keys,
+    counts,
+    scorer,
+    range: range ?? undefined,
+    likedFrom: likedFrom ?? undefined,
+  })
+  return { crowd, origin: { events, settings } }
+}
+
+function ratingRange({ values }: InteractionTable): RatingRange | undefined {
+  let lowest = Number.POSITIVE_INFINITY
+  let highest = Number.NEGATIVE_INFINITY
+  for (const value of values) {
+    if (value < lowest) lowest = value
+    if (value > highest) highest = value
+  }
+  return lowest <= highest ? { lowest, highest } : undefined
+}
+
+/** [items] people who have each item at least once. Rows are sorted by person. */
+function peoplePerItem({ itemIds, items, users }: InteractionTable): Int32Array {
+  const counts = new Int32Array(itemIds.length)
+  const last = new Int32Array(itemIds.length).fill(-1)
+  for (let row = 0; row < items.length; row++) {
+    if (last[items[row]] === users[row]) continue
+    last[items[row]] = users[row]
+    counts[items[row]]++
+  }
+  return counts
+}
+
+function writeNumbers(path: string, numbers: Int32Array): Promise<void> {
+  return writeFile(path, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+}

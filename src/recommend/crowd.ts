@@ -1,0 +1,186 @@
+import type { CollaborativeScorer } from '../collaborative/index.js'
+
+export interface RatingRange {
+  readonly lowest: number
+  readonly highest: number
+}
+
+/** What everybody's interactions say: item-item scores and popularity, over the items that somebody liked. */
+export interface CrowdParts {
+  /** [warm] item keys, ascending. */
+  readonly keys: Int32Array
+  /** [warm] how many people liked each. */
+  readonly counts: Int32Array
+  /** Over positions in `keys`; undefined without interactions. */
+  readonly scorer: CollaborativeScorer | undefined
+  /** Lowest and highest rating in the catalogue; undefined where nobody rates. */
+  readonly range: RatingRange | undefined
+  /** From this rating on an event counts as liked; undefined where nobody rates. */
+  readonly likedFrom: number | undefined
+}
+
+/** See CrowdParts; with look-ups by item key. */
+export class Crowd implements CrowdParts {
+  readonly keys: Int32Array
+  readonly counts: Int32Array
+  readonly scorer: CollaborativeScorer | undefined
+  readonly range: RatingRange | undefined
+  readonly likedFrom: number | undefined
+  /** Popularity as an opinion about items: the standardised logarithm of how many people liked each. */
+  readonly popularity: Opinions | undefined
+  private readonly meanLog: number
+  private readonly deviationLog: number
+
+  constructor(parts: CrowdParts) {
+    this.keys = parts.keys
+    this.counts = parts.counts
+    this.scorer = parts.scorer
+    this.range = parts.range
+    this.likedFrom = parts.likedFrom
+    const logs = Float32Array.from(parts.counts, (count) => Math.log1p(count))
+    const { mean, deviation } = meanAndDeviation(logs)
+    this.meanLog = mean
+    this.deviationLog = deviation
+    const standardised = logs.map((log) => (deviation > 0 ? (log - mean) / deviation : 0))
+    this.popularity =
+      parts.keys.length === 0
+        ? undefined
+        : new Opinions(
+            parts.keys,
+            standardised,
+            standardised.reduce((a, b) => Math.min(a, b)),
+            this,
+          )
+  }
+
+  static readonly empty = new Crowd({
+    keys: new Int32Array(0),
+    counts: new Int32Array(0),
+    scorer: undefined,
+    range: undefined,
+    likedFrom: undefined,
+  })
+
+  /** Position among the warm items, or -1. */
+  position(key: number): number {
+    return find(this.keys, key)
+  }
+
+  /** A rating or weight, NaN for none, that speaks for the item. */
+  isLiked(value: number): boolean {
+    return Number.isNaN(value) || this.likedFrom === undefined || value >= this.likedFrom
+  }
+
+  /** How much more popular than usual an item is, in standard deviations of log(1 + people). */
+  popularityOf(key: number): number {
+    if (this.deviationLog === 0) return 0
+    const at = this.position(key)
+    const log = at === -1 ? 0 : Math.log1p(this.counts[at])
+    return (log - this.meanLog) / this.deviationLog
+  }
+
+  /**
+   * What the interactions say to somebody who liked `liked`: item-item scores, standardised over the warm items
+   * that are not in `seen`. Undefined if they say nothing.
+   */
+  opinionsFor(liked: Iterable<number>, seen: ReadonlySet<number>): Opinions | undefined {
+    if (this.scorer === undefined) return undefined
+    const positions = [...liked].map((key) => this.position(key)).filter((at) => at !== -1)
+    if (positions.length === 0) return undefined
+    const scores = this.scorer.scoresOf({ items: Int32Array.from(positions) })
+    const rest = scores.slice()
+    for (const key of seen) {
+      const at = this.position(key)
+      if (at !== -1) rest[at] = Number.NaN
+    }
+    const { mean, deviation } = meanAndDeviation(rest)
+    if (deviation === 0) return undefined
+    const keys: number[] = []
+    const standardised: number[] = []
+    for (let at = 0; at < scores.length; at++) {
+      if (scores[at] === 0) continue
+      keys.push(this.keys[at])
+      standardised.push((scores[at] - mean) / deviation)
+    }
+    return new Opinions(
+      Int32Array.from(keys),
+      Float32Array.from(standardised),
+      -mean / deviation,
+      this,
+      mean,
+      deviation,
+    )
+  }
+}
+
+/** Standardised scores of some items; items that the interactions know and that are not listed have `floor`. */
+export class Opinions {
+  private order: Int32Array | undefined
+
+  /**
+   * @param keys [listed] item keys, ascending
+   * @param scores [listed] standardised: mean 0, deviation 1 over the warm items
+   * @param mean, deviation of the scores before they were standardised
+   */
+  constructor(
+    readonly keys: Int32Array,
+    private readonly scores: Float32Array,
+    readonly floor: number,
+    private readonly crowd: Pick<Crowd, 'position'>,
+    readonly mean = 0,
+    readonly deviation = 1,
+  ) {}
+
+  /** 0, the mean, for an item without interactions: nothing is known, for or against it. */
+  of(key: number): number {
+    const at = find(this.keys, key)
+    if (at !== -1) return this.scores[at]
+    return this.crowd.position(key) === -1 ? 0 : this.floor
+  }
+
+  /** Keys of the best listed items that pass, best first, equal ones by the smaller key. */
+  best(count: number, passes: (key: number) => boolean): number[] {
+    const found: number[] = []
+    for (const at of this.ranked()) {
+      if (found.length === count) break
+      if (passes(this.keys[at])) found.push(this.keys[at])
+    }
+    return found
+  }
+
+  private ranked(): Int32Array {
+    this.order ??= Int32Array.from(this.keys.keys()).sort((a, b) => this.scores[b] - this.scores[a] || a - b)
+    return this.order
+  }
+}
+
+/** Place of a number in ascending ones, or -1. */
+export function find(ascending: Int32Array, wanted: number): number {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (ascending[middle] < wanted) low = middle + 1
+    else high = middle
+  }
+  return low < ascending.length && ascending[low] === wanted ? low : -1
+}
+
+/** Over the values that are not NaN; deviation 0 where they do not differ. */
+export function meanAndDeviation(values: Float32Array): {
+  readonly mean: number
+  readonly deviation: number
+} {
+  let sum = 0
+  let count = 0
+  for (const value of values) {
+    if (Number.isNaN(value)) continue
+    sum += value
+    count++
+  }
+  const mean = count === 0 ? 0 : sum / count
+  let squares = 0
+  for (const value of values) if (!Number.isNaN(value)) squares += (value - mean) ** 2
+  const variance = count === 0 ? 0 : squares / count
+  return { mean, deviation: variance > 1e-12 ? Math.sqrt(variance) : 0 }
+}

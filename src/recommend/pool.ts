@@ -1,0 +1,130 @@
+import { row } from '../math/matrix.js'
+import type { Matrix } from '../types.js'
+import type { Neighbours, VectorIndex } from '../vector-index/index.js'
+import { innerProduct } from '../vector-index/rows.js'
+import { find } from './crowd.js'
+import { scoreOf, type Taste } from './taste.js'
+
+/** Items worth looking at for one person, with their scores before any rules. */
+export interface Pool {
+  readonly keys: readonly number[]
+  /** [keys] */
+  readonly scores: readonly number[]
+  /** True if every item that may answer and about which anything is known is here. */
+  readonly complete: boolean
+  /** No item that is not here scores higher. */
+  readonly bound: number
+}
+
+/** Where to look. */
+export interface Range {
+  /** Keys that may answer, ascending; all may when absent. */
+  readonly allowed: Int32Array | undefined
+  /** Sets of keys that a rule lifts: their best are wanted too, though the whole catalogue's best may hide them. */
+  readonly lifted: readonly Int32Array[]
+  /** Keys that cannot answer, whatever their score: so many more are fetched. */
+  readonly hidden: number
+}
+
+/**
+ * Candidates of one person: the `depth` best by text, the `depth` best by interactions, and as many of each
+ * lifted set, all with their full score.
+ * @param nearest what the index says about the person, if it was asked already
+ */
+export async function gather(
+  index: VectorIndex,
+  taste: Taste,
+  { allowed, lifted, hidden }: Range,
+  depth: number,
+  nearest?: Neighbours,
+): Promise<Pool> {
+  const text = new Map<number, number>()
+  const keys = new Set<number>()
+  const fetched = depth + hidden
+  const raised = lifted.map((set) => (allowed === undefined ? set : intersection(set, allowed)))
+  let lowest = Number.NEGATIVE_INFINITY
+  let exhausted = true
+  if (taste.vector !== undefined) {
+    const found = nearest ?? (await index.search(taste.vector, fetched, { allowed }))
+    found.keys.forEach((key, i) => {
+      keys.add(key)
+      text.set(key, found.scores[i])
+    })
+    exhausted = found.keys.length < fetched
+    if (!exhausted) lowest = (found.scores[found.scores.length - 1] - taste.mean) / taste.deviation
+    for (const some of raised) {
+      const best = await index.search(taste.vector, fetched, { allowed: some })
+      best.keys.forEach((key, i) => {
+        keys.add(key)
+        text.set(key, best.scores[i])
+      })
+    }
+  }
+  if (taste.vector === undefined)
+    for (const some of raised) for (const key of some.subarray(0, fetched)) keys.add(key)
+  let highestLeft = Number.NEGATIVE_INFINITY
+  if (taste.opinions !== undefined) {
+    const { opinions } = taste
+    const passes = (key: number) => allowed === undefined || find(allowed, key) !== -1
+    const best = opinions.best(fetched, passes)
+    for (const key of best) keys.add(key)
+    if (best.length === fetched) {
+      exhausted = false
+      highestLeft = opinions.of(best[best.length - 1])
+    } else {
+      highestLeft = Math.max(0, opinions.floor)
+    }
+    for (const some of raised) {
+      for (const key of opinions.best(fetched, (key) => find(some, key) !== -1)) keys.add(key)
+    }
+  }
+  const all = [...keys]
+  const scores = all.map((key) => scoreOf(taste, key, text.get(key) ?? textScore(index, taste.vector, key)))
+  const bound =
+    (taste.textWeight > 0 ? taste.textWeight * Math.max(0, lowest) : 0) +
+    (taste.crowdWeight > 0 ? taste.crowdWeight * Math.max(0, highestLeft) : 0)
+  return { keys: all, scores, complete: exhausted, bound: exhausted ? Number.NEGATIVE_INFINITY : bound }
+}
+
+/** The same first look for many people at once. @returns what `gather` takes as `nearest`, per person */
+export async function nearestForMany(
+  index: VectorIndex,
+  tastes: readonly Taste[],
+  fetched: readonly number[],
+  allowed: Int32Array | undefined,
+): Promise<(Neighbours | undefined)[]> {
+  const asked = Array.from(tastes.keys()).filter((i) => tastes[i].vector !== undefined)
+  if (asked.length === 0) return tastes.map(() => undefined)
+  const queries: Matrix = {
+    data: new Float32Array(asked.length * index.dim),
+    rows: asked.length,
+    dim: index.dim,
+  }
+  asked.forEach((i, at) => {
+    row(queries, at).set(tastes[i].vector as Float32Array)
+  })
+  const deepest = asked.reduce((most, i) => Math.max(most, fetched[i]), 0)
+  const found = await index.searchMany(queries, deepest, { allowed })
+  const answers: (Neighbours | undefined)[] = tastes.map(() => undefined)
+  asked.forEach((i, at) => {
+    const { keys, scores } = found[at]
+    answers[i] = { keys: keys.subarray(0, fetched[i]), scores: scores.subarray(0, fetched[i]) }
+  })
+  return answers
+}
+
+/** The inner product of person and item; undefined where one of them has no vector. */
+export function textScore(
+  index: VectorIndex,
+  person: Float32Array | undefined,
+  key: number,
+): number | undefined {
+  const vector = person === undefined ? undefined : index.vector(key)
+  return vector === undefined ? undefined : innerProduct(person as Float32Array, vector, 0)
+}
+
+/** Of two ascending lists. */
+export function intersection(a: Int32Array, b: Int32Array): Int32Array {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  return short.filter((key) => find(long, key) !== -1)
+}

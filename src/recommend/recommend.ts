@@ -1,0 +1,153 @@
+import type { Store, StoredItem } from '../store/index.js'
+import type { Basis, RecommendedItem } from '../types.js'
+import type { Neighbours, VectorIndex } from '../vector-index/index.js'
+import type { Crowd } from './crowd.js'
+import { gather, nearestForMany, type Pool, type Range, textScore } from './pool.js'
+import { applyRules, type ItemFacts, type Picked, type Rules } from './rules.js'
+import { scoreOf, type Taste } from './taste.js'
+
+/** What a recommendation is looked up in. */
+export interface Shelf {
+  readonly store: Store
+  readonly index: VectorIndex
+  readonly crowd: Crowd
+}
+
+export interface Question extends Omit<Rules, 'hidden'> {
+  /** Keys that may answer, ascending; all may when absent. */
+  readonly allowed: Int32Array | undefined
+  readonly blocked: ReadonlySet<number>
+  readonly excludeSeen: boolean
+}
+
+/** An answer before ids are named: keys with scores, best first. */
+export interface Recommended {
+  readonly basis: Basis
+  readonly picks: readonly Picked[]
+}
+
+/** Candidates by text, and as many by interactions, beyond what is wanted: room for the two to differ. */
+const DEPTH = 50
+/** Rules that pass over items need more to choose from. */
+const DEPTH_WITH_RULES = 200
+/** What popularity gives somebody without any signal is spread out at least so much. */
+const POPULAR_DIVERSITY = 0.3
+
+/**
+ * The best k items for each person, under the rules. Never fewer than k while k items may answer: when the
+ * candidates do not suffice, more are fetched, at last all of them; items about which nothing is known come
+ * last, with the lowest score of the others.
+ */
+export async function recommendFor(
+  shelf: Shelf,
+  tastes: readonly Taste[],
+  question: Question,
+): Promise<Recommended[]> {
+  const depth = firstDepth(question)
+  const hidden = tastes.map((taste) => hiddenKeys(taste, question))
+  const fetched = hidden.map(({ size }) => depth + size)
+  const nearest =
+    tastes.length > 1 ? await nearestForMany(shelf.index, tastes, fetched, question.allowed) : [undefined]
+  const facts = new Facts(shelf)
+  const answers: Recommended[] = []
+  for (const [i, taste] of tastes.entries()) {
+    const picks = await recommendOne(shelf, taste, question, hidden[i], facts, nearest[i])
+    answers.push({ basis: taste.basis, picks })
+  }
+  return answers
+}
+
+async function recommendOne(
+  shelf: Shelf,
+  taste: Taste,
+  question: Question,
+  hidden: ReadonlySet<number>,
+  facts: Facts,
+  nearest: Neighbours | undefined,
+): Promise<readonly Picked[]> {
+  const { index, store } = shelf
+  const { allowed, boosts, k, minScore, pins } = question
+  const diversity =
+    taste.basis === 'popular' ? Math.max(question.diversity, POPULAR_DIVERSITY) : question.diversity
+  const gone = new Set(hidden)
+  const rules: Rules = { ...question, diversity, hidden: gone }
+  const lifted = boosts.filter(({ by }) => by > 0).map(({ keys }) => keys)
+  const range: Range = { allowed, lifted, hidden: hidden.size }
+  const pinned = pins.map((key) => scoreOf(taste, key, textScore(index, taste.vector, key)))
+  const highestBoost = boosts.reduce((sum, { by }) => sum + Math.max(0, by), 0)
+  let depth = firstDepth(question)
+  let pool = await gather(index, taste, range, depth, nearest)
+  for (;;) {
+    let picks = applyRules(pool, rules, facts, pinned)
+    if (picks.length < k && pool.complete) {
+      picks = applyRules(withTheRest(pool, allowed ?? store.filterItems({})), rules, facts, pinned)
+    }
+    const removed = picks.filter(({ key }) => !facts.exists(key))
+    if (removed.length > 0) {
+      // Items that went since the interactions were counted: look again without them.
+      for (const { key } of removed) gone.add(key)
+      continue
+    }
+    if (picks.length >= k || pool.complete) return picks
+    // What is left cannot reach the minimum, unless popularity (which novelty turns round) says otherwise.
+    if (minScore !== undefined && rules.novelty === 0 && pool.bound + highestBoost < minScore) return picks
+    depth *= 4
+    pool = await gather(index, taste, range, depth)
+  }
+}
+
+/** Everything that may answer: what nothing is known about gets the lowest score of the others. */
+function withTheRest(pool: Pool, keys: Int32Array): Pick<Pool, 'keys' | 'scores'> {
+  const known = new Set(pool.keys)
+  const lowest = pool.scores.reduce((least, score) => Math.min(least, score), 0)
+  const rest = Array.from(keys).filter((key) => !known.has(key))
+  return { keys: [...pool.keys, ...rest], scores: [...pool.scores, ...rest.map(() => lowest)] }
+}
+
+function firstDepth({ atMostPer, boosts, diversity, k, minScore, novelty }: Question): number {
+  const ruled = atMostPer.length > 0 || boosts.length > 0 || diversity > 0 || novelty > 0
+  const least = ruled ? DEPTH_WITH_RULES : DEPTH
+  return minScore === undefined ? Math.max(2 * k, least) : Math.max(k, least)
+}
+
+function hiddenKeys(taste: Taste, { blocked, excludeSeen }: Question): ReadonlySet<number> {
+  if (!excludeSeen) return blocked
+  return blocked.size === 0 ? taste.seen : new Set([...taste.seen, ...blocked])
+}
+
+/** Looks items up once per question, however many people it is about. */
+class Facts implements ItemFacts {
+  private readonly read = new Map<number, StoredItem | undefined>()
+
+  constructor(private readonly shelf: Shelf) {}
+
+  exists(key: number): boolean {
+    return this.shelf.index.has(key) || this.item(key) !== undefined
+  }
+
+  popularityOf = (key: number): number => this.shelf.crowd.popularityOf(key)
+
+  vectorOf = (key: number): Float32Array | undefined => this.shelf.index.vector(key)
+
+  valuesOf = (key: number, attribute: string): readonly string[] => {
+    const value = this.item(key)?.attributes?.[attribute]
+    if (value === undefined) return []
+    return Array.isArray(value) ? [...new Set(value.map(String))] : [String(value)]
+  }
+
+  private item(key: number): StoredItem | undefined {
+    if (!this.read.has(key)) this.read.set(key, this.shelf.store.items([key])[0])
+    return this.read.get(key)
+  }
+}
+
+/** The public form: ids and titles for keys, ranks from 1. */
+export function toItems(store: Store, picks: readonly Picked[]): RecommendedItem[] {
+  const items = store.items(picks.map(({ key }) => key))
+  return picks.flatMap(({ score, pinned }, i) => {
+    const item = items[i]
+    if (item === undefined) return []
+    const title = item.title === undefined ? {} : { title: item.title }
+    return [{ itemId: item.id, score, rank: i + 1, ...title, ...(pinned ? { pinned: true as const } : {}) }]
+  })
+}

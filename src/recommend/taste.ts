@@ -1,0 +1,136 @@
+import type { Basis } from '../types.js'
+import type { VectorIndex } from '../vector-index/index.js'
+import type { Crowd, Opinions } from './crowd.js'
+import { historyWeights, type Signal, TASTE } from './person.js'
+import { type Sample, textScale } from './scale.js'
+import type { ServingSettings } from './serving.js'
+import type { Space } from './space.js'
+
+/** A signal and where it comes from. */
+export interface NamedSignal extends Signal {
+  /** The item; undefined for what the person said in words. */
+  readonly key: number | undefined
+}
+
+/** A person, ready to be ranked for. */
+export interface Taste {
+  readonly basis: Basis
+  /** Item keys that they have, or have spoken about. */
+  readonly seen: ReadonlySet<number>
+  /** Item keys that they like. */
+  readonly liked: ReadonlySet<number>
+  readonly signals: readonly NamedSignal[]
+  /** [dim] unit length; undefined where no text speaks. */
+  readonly vector: Float32Array | undefined
+  /** Of the text scores over the catalogue: a text score is standardised by these. */
+  readonly mean: number
+  readonly deviation: number
+  readonly opinions: Opinions | undefined
+  /** Weights of the two standardised scores; an item that one of them does not know has its mean there: 0. */
+  readonly textWeight: number
+  readonly crowdWeight: number
+}
+
+/** What tastes are made from. */
+export interface TasteSource {
+  readonly index: VectorIndex
+  readonly space: Space
+  readonly crowd: Crowd
+  readonly sample: Sample
+  readonly settings: ServingSettings
+}
+
+/** What somebody took, oldest first: keys, and ratings or NaN. */
+export interface Taken {
+  readonly items: Int32Array
+  readonly values: Float32Array
+}
+
+/** What somebody says of themselves, beside or instead of a history. */
+export interface Said {
+  readonly likes: readonly number[]
+  readonly dislikes: readonly number[]
+  /** [dim] of the space; undefined when nothing was said in words. */
+  readonly text: Float32Array | undefined
+}
+
+const NOTHING_SAID: Said = { likes: [], dislikes: [], text: undefined }
+
+/**
+ * The taste of a person. Of the history only what was liked counts (see ServingSettings.minRating), newer and
+ * better rated events more. Somebody without any signal gets what is popular.
+ */
+export async function tasteOf(source: TasteSource, taken: Taken, said: Said = NOTHING_SAID): Promise<Taste> {
+  const { crowd, sample, settings, space } = source
+  const seen = new Set([...taken.items, ...said.likes, ...said.dislikes])
+  const { liked, signals } = signalsOf(source, taken, said)
+  const vector = await space.person(signals)
+  const share = settings.collaborativeShare
+  const opinions = share > 0 ? crowd.opinionsFor(liked, seen) : undefined
+  const common = { seen, liked, signals, vector }
+  if (vector === undefined && opinions === undefined) {
+    const popular = { opinions: crowd.popularity, textWeight: 0, crowdWeight: 1 }
+    return { ...common, ...popular, basis: 'popular', vector: undefined, mean: 0, deviation: 1 }
+  }
+  const scale = vector === undefined ? { mean: 0, deviation: 1 } : textScale(sample, vector, seen)
+  if (opinions === undefined) {
+    return { ...common, ...scale, basis: space.basis, opinions, textWeight: 1, crowdWeight: 0 }
+  }
+  const textWeight = vector === undefined ? 0 : 1 - share
+  return { ...common, ...scale, basis: 'fused', opinions, textWeight, crowdWeight: 1 - textWeight }
+}
+
+/** The vector alone. */
+export function tasteVector(source: TasteSource, taken: Taken): Promise<Float32Array | undefined> {
+  return source.space.person(signalsOf(source, taken, NOTHING_SAID).signals)
+}
+
+function signalsOf(
+  { crowd, index }: TasteSource,
+  taken: Taken,
+  said: Said,
+): Pick<Taste, 'liked' | 'signals'> {
+  const latest = latestValues(taken)
+  const liked = new Set<number>()
+  const signals: NamedSignal[] = []
+  const add = (key: number, weight: number, event = false) => {
+    const vector = weight === 0 ? undefined : index.vector(key)
+    if (vector !== undefined) signals.push({ key, vector, weight, event })
+  }
+  const weights = historyWeights(latest.values, crowd.range)
+  latest.items.forEach((key, i) => {
+    if (!crowd.isLiked(latest.values[i])) return
+    liked.add(key)
+    add(key, weights[i], true)
+  })
+  for (const key of said.likes) {
+    liked.add(key)
+    add(key, 1, false)
+  }
+  for (const key of said.dislikes) {
+    liked.delete(key)
+    add(key, -TASTE.dislike, false)
+  }
+  if (said.text !== undefined) signals.push({ key: undefined, vector: said.text, weight: TASTE.text })
+  return { liked, signals }
+}
+
+/** Each item once, at its last event; the rest keep their order. */
+function latestValues({ items, values }: Taken): Taken {
+  const last = new Map<number, number>()
+  items.forEach((key, i) => {
+    last.set(key, i)
+  })
+  const kept = Array.from(items.keys()).filter((i) => last.get(items[i]) === i)
+  return {
+    items: Int32Array.from(kept, (i) => items[i]),
+    values: Float32Array.from(kept, (i) => values[i]),
+  }
+}
+
+/** One item's score: both standardised scores, mixed. @param text the inner product with the person, if there is one */
+export function scoreOf(taste: Taste, key: number, text: number | undefined): number {
+  const words = text === undefined ? 0 : (text - taste.mean) / taste.deviation
+  const crowd = taste.opinions === undefined ? 0 : taste.opinions.of(key)
+  return taste.textWeight * words + taste.crowdWeight * crowd
+}
