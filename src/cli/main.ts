@@ -37,6 +37,11 @@ const ENTRIES: readonly Entry[] = [
     load: () => import('./commands/index.js'),
   },
   {
+    name: 'evaluate',
+    summary: 'compare models on held-out interactions',
+    load: () => import('./commands/evaluate.js'),
+  },
+  {
     name: 'similar',
     summary: 'items like an item, or like a text',
     load: () => import('./commands/similar.js'),

@@ -1,0 +1,86 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import {
+  addDeviceFlags,
+  addExample,
+  addShellFlags,
+  type EncoderFlags,
+  idList,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+  wholeNumber,
+} from '../options.js'
+import { runCommand } from '../shell.js'
+
+interface EvaluateFlags extends ShellFlags, EncoderFlags {
+  readonly split?: string
+  readonly coldItems?: string
+  readonly coldUsers?: string
+  readonly minRating?: number
+  readonly minItems?: number
+  readonly models?: string[]
+  readonly baseline?: string
+  readonly k?: number
+  readonly epochs?: number
+  readonly seed?: number
+  readonly report?: string
+}
+
+export function define(command: Command): void {
+  command.description(
+    'Compare models with baselines on interactions that are held out: whole-catalogue rankings, intervals, paired differences. Nothing in the project changes.',
+  )
+  addDeviceFlags(addShellFlags(command))
+    .option(
+      '--split <name>',
+      'time=80%, hold-last (each person) or last-five (default: time=80%, which needs dates)',
+    )
+    .option('--cold-items <share>', 'instead: hide such a share of the items, e.g. 10%, and ask for them')
+    .option('--cold-users <share>', 'instead: hide such a share of the people, e.g. 10%')
+    .option(
+      '--min-rating <n>',
+      'from which rating an interaction counts as liked (default: all do)',
+      anyNumber,
+    )
+    .option('--min-items <n>', 'test people with at least so many items (default: 4)', wholeNumber(2))
+    .option('--models <a,b,c>', `what to compare; a wrong name prints all that there are`, idList)
+    .option('--baseline <name>', 'what the others are compared with (default: the first model)')
+    .option('-k <n>', 'length of the lists that are judged (default: 10)', wholeNumber(1))
+    .option('--epochs <n>', 'passes of training, at most (default: 60)', wholeNumber(1))
+    .option('--seed <n>', 'decides every random choice (default: 1)', wholeNumber(0))
+    .option('--report <file.html>', 'write a report with plots that needs no network')
+    .action((flags: EvaluateFlags) =>
+      runCommand(flags, async (shell) => {
+        const project = await shell.open(flags)
+        const { split, coldItems, coldUsers, minRating, minItems, models, baseline, k, seed, report } = flags
+        const comparison = await project.evaluate({
+          ...shell.long,
+          split,
+          coldItems,
+          coldUsers,
+          minRating,
+          minItems,
+          models,
+          baseline,
+          k,
+          seed,
+          report,
+          training: { epochs: flags.epochs },
+        })
+        if (report !== undefined) shell.note(`The report is in ${report}.`)
+        shell.print(comparison, () => shell.library.comparisonTable(comparison))
+      }),
+    )
+  addExample(
+    command,
+    ...SAMPLE_PROJECT,
+    'textrec evaluate --dir books.textrec --models popular,ease,frozen,fused --epochs 4',
+    'textrec evaluate --dir books.textrec --split hold-last --models popular,bm25,frozen --baseline popular',
+    'textrec evaluate --dir books.textrec --cold-items 10% --models bm25,frozen',
+  )
+}
+
+export function anyNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
