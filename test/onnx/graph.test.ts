@@ -1,7 +1,7 @@
+import { expect, test } from 'vitest'
 import { Graph } from '#src/onnx/graph.js'
 import { serializeModel } from '#src/onnx/protobuf.js'
 import { Session, tensor } from '#src/onnx/session.js'
-import { expect, test } from 'vitest'
 
 test('a graph with an input, a constant, attributes and several outputs runs', async () => {
   const graph = new Graph('small')
