@@ -162,6 +162,10 @@ export class Adapter {
       },
       weights: withPrefix(tensors, 'weights/'),
       warm: Int32Array.from(warmIds.keys()),
+      anchors: {
+        white: matrix(warmIds.length, shape.textDim, tensors['anchors/white']),
+        head: matrix(warmIds.length, shape.dim, tensors['anchors/head']),
+      },
     }
     const adapter = new Adapter({ fitted, warmIds, textSpace }, options.threads)
     if (adapter.fingerprint === fingerprint) return adapter
@@ -188,9 +192,13 @@ export class Adapter {
   }
 }
 
-function tensorsOf({ whitening, weights }: Fitted): Tensors {
-  const { mean, directions } = whitening
-  const first = { 'whitening/mean': mean, 'whitening/directions': directions.data }
+function tensorsOf({ whitening, weights, anchors }: Fitted): Tensors {
+  const first = {
+    'whitening/mean': whitening.mean,
+    'whitening/directions': whitening.directions.data,
+    'anchors/white': anchors.white.data,
+    'anchors/head': anchors.head.data,
+  }
   return { ...first, ...addPrefix(weights, 'weights/') }
 }
 

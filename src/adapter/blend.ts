@@ -11,20 +11,30 @@ export interface Blend {
   readonly warm: number
   /** Trained share for items that it has not. */
   readonly cold: number
+  /** Warm items that lend a cold one their trained vectors; 0 leaves it the head's own. */
+  readonly neighbours: number
 }
+
+/** The shares of a blend alone. */
+export type BlendShares = Pick<Blend, 'warm' | 'cold'>
+
+/** What validation on hidden items chooses from. */
+export const NEIGHBOUR_COUNTS = [0, 5, 20] as const
 
 /** Never 0 or 1: both parts can be read back from a stored vector. */
 export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98] as const
-
-/** An event counts this much of the one after it in the text half of a person's vector. */
-const TEXT_RECENCY = 0.9
 
 /**
  * Item vectors [items, text + trained]: sqrt(1 - share) * white, then sqrt(share) * head. Unit rows; an item
  * without text has the trained part alone.
  * @param isWarm [items]
  */
-export function blendItems(white: Matrix, head: Matrix, isWarm: Uint8Array, { warm, cold }: Blend): Matrix {
+export function blendItems(
+  white: Matrix,
+  head: Matrix,
+  isWarm: Uint8Array,
+  { warm, cold }: BlendShares,
+): Matrix {
   const result = matrix(white.rows, white.dim + head.dim)
   for (let i = 0; i < white.rows; i++) {
     const share = isWarm[i] === 1 ? warm : cold
@@ -60,13 +70,13 @@ export function blendPerson(text: Float32Array, trained: Float32Array, into: Flo
   normalize(into)
 }
 
-/** The text half of a person's vector: the mean of what they took, newer events counting more. Unit length. */
+/**
+ * The text half of a person's vector: the plain mean of what they took, of unit length. (The trained half knows
+ * the order. Weighing this one by recency cost cold items 4 % of their recall at 0.9 and 8 % at 0.8.)
+ */
 export function textPerson(white: Matrix, history: Int32Array): Float32Array {
   const sum = new Float32Array(white.dim)
-  // Beyond some 200 events the weight is below one in a billion.
-  for (const [age, item] of Array.from(history.subarray(-200)).reverse().entries()) {
-    addScaled(sum, row(white, item), TEXT_RECENCY ** age)
-  }
+  for (const item of history) addScaled(sum, row(white, item), 1)
   return normalize(sum)
 }
 
@@ -75,7 +85,7 @@ export function blendedScores(
   textScores: Float32Array,
   trainedScores: Float32Array,
   isWarm: Uint8Array,
-  { warm, cold }: Blend,
+  { warm, cold }: BlendShares,
 ): Float32Array {
   const [text, trained] = [
     [Math.sqrt(1 - cold), Math.sqrt(1 - warm)],

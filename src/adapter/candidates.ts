@@ -49,9 +49,10 @@ export function sampledCandidates(
     for (const item of history) counts[place[item]]++
     total += history.length
   }
-  const logOffered = (id: number, drawn: number, filled: number) => {
-    const byBatch = 1 - (1 - counts[id] / total) ** drawn
-    return Math.log(byBatch + (1 - byBatch) * Math.min(1, filled / warm.length))
+  /** Offered by one of `events` draws after popularity, or else by the uniform filling. */
+  const logOffered = (id: number, events: number, fillingChance: number) => {
+    const byBatch = 1 - (1 - counts[id] / total) ** events
+    return Math.log(byBatch + (1 - byBatch) * fillingChance)
   }
   return {
     count,
@@ -70,7 +71,7 @@ export function sampledCandidates(
       }
       const drawn = chosen.length
       while (chosen.length < Math.min(count, warm.length)) offer(source.integer(warm.length))
-      const filled = chosen.length - drawn
+      const fillingChance = count >= warm.length ? 1 : (count - drawn) / (warm.length - drawn)
       const ids = Int32Array.from({ length: count }, (_, i) => chosen[i] ?? 0)
       const local = (items: Int32Array) =>
         items.map((item, i) => (part.weights[i] === 0 ? 0 : rowOf.get(place[item])!))
@@ -85,7 +86,7 @@ export function sampledCandidates(
           count,
         ),
         logQ: Float32Array.from({ length: count }, (_, i) =>
-          i < chosen.length ? logOffered(chosen[i], events, filled) : NOT_OFFERED,
+          i < chosen.length ? logOffered(chosen[i], events, fillingChance) : NOT_OFFERED,
         ),
       }
     },

@@ -1,10 +1,13 @@
 import { random, shuffle } from '../math/random.js'
+import { mean } from '../math/statistics.js'
 import type { TrainingState } from '../onnx/optimizer-session.js'
 import type { TestCase } from '../ranking.js'
 import type { Matrix } from '../types.js'
-import { BLEND_SHARES, type Blend } from './blend.js'
+import { BLEND_SHARES, type Blend, type BlendShares, NEIGHBOUR_COUNTS } from './blend.js'
+import { type Anchors, headVectors, rowsAt } from './cold.js'
+import { hideItems } from './hidden-items.js'
 import { Inference, type Weights } from './inference.js'
-import { bestOf, type ItemParts, judgeBlends } from './judge.js'
+import { type ItemParts, judgeBlends, safestOfBest } from './judge.js'
 import type { AdapterShape } from './model.js'
 import type { TrainOptions } from './options.js'
 import { AdapterSteps } from './steps.js'
@@ -28,6 +31,8 @@ export interface Fitted {
   readonly weights: Weights
   readonly blend: Blend
   readonly warm: Int32Array
+  /** What cold items borrow from; rows are those of `warm`. */
+  readonly anchors: Anchors
 }
 
 /** One epoch of one stage, for the report's curves. */
@@ -47,8 +52,15 @@ export interface FitReport {
   readonly bestEpoch: number
   /** NDCG@10 on validation: the trained part alone, and the blend that was chosen. */
   readonly validation: { readonly trained: number; readonly blended: number; readonly text: number }
-  /** Recall@10 on items hidden on purpose, by trained share of cold items; chosen was the best. */
-  readonly cold: { readonly shares: readonly number[]; readonly recall: readonly number[] }
+  /** Recall@10 on items hidden on purpose: of whitened text alone, and by path and trained share. */
+  readonly cold: {
+    readonly shares: readonly number[]
+    readonly paths: readonly { readonly neighbours: number; readonly recall: readonly number[] }[]
+    readonly text: number
+  }
+  /** NDCG@10 on validation by trained share of warm items. */
+  readonly warm: { readonly shares: readonly number[]; readonly ndcg: readonly number[] }
+  readonly blend: Blend
 }
 
 export interface FitResult {
@@ -129,36 +141,35 @@ class Run {
     const choices = options.ids === 'auto' ? [false, true] : [options.ids === 'on']
     const results: StageResult[] = []
     for (const ids of choices) results.push(await this.stage(ids ? 'text + ids' : 'text', fitting, ids))
-    const winner = bestOf(results.map(({ validation }) => validation))
+    const winner = results[1]?.validation > results[0].validation ? 1 : 0
     const [ids, best] = [choices[winner], results[winner]]
-    const warmBlends = BLEND_SHARES.map((share) => ({ warm: share, cold: share }))
-    const alone = { warm: 1, cold: 1 }
-    const textOnly = { warm: 0, cold: 0 }
-    const figures = await this.judge(fitting, ids, best.weights, this.validation, 'ndcg', [
-      ...warmBlends,
-      alone,
-      textOnly,
-    ])
-    const warm = BLEND_SHARES[bestOf(figures.slice(0, BLEND_SHARES.length))]
-    const coldRecall = await this.coldRecall(ids, best.epochs, warm)
-    const blend = { warm, cold: BLEND_SHARES[bestOf(coldRecall)] }
-    const judged = this.fitted(fitting, ids, best.weights, blend)
+    const shares = BLEND_SHARES.map((share) => ({ warm: share, cold: share }))
+    const vectors = await this.vectors(fitting, ids, best.weights, 0)
+    const blends = [...shares, HEAD_ALONE, TEXT_ALONE]
+    const figures = await this.judge(vectors, this.validation, 'ndcg', blends)
+    const warm = BLEND_SHARES[safestOfBest(figures.slice(0, shares.length))]
+    const cold = await this.coldPath(ids, best.epochs, warm)
+    const blend = { warm, ...cold.chosen }
+    const judged = await this.fitted(fitting, ids, best.weights, blend)
     let final = judged
     if (options.refit) {
       const training = this.corpus(data.training)
       const { weights } = await this.stage('everything', training, ids, best.epochs)
-      final = this.fitted(training, ids, weights, blend)
+      final = await this.fitted(training, ids, weights, blend)
     }
+    const ndcg = figures.map(mean)
     const report: FitReport = {
       epochs: this.memory.epochs,
       ids,
       bestEpoch: best.epochs,
       validation: {
-        trained: figures.at(-2)!,
-        blended: Math.max(...figures.slice(0, -2)),
-        text: figures.at(-1)!,
+        trained: ndcg.at(-2)!,
+        blended: ndcg[BLEND_SHARES.indexOf(warm)],
+        text: ndcg.at(-1)!,
       },
-      cold: { shares: BLEND_SHARES, recall: coldRecall },
+      warm: { shares: BLEND_SHARES, ndcg: ndcg.slice(0, shares.length) },
+      cold: cold.report,
+      blend,
     }
     return { judged, final, report }
   }
@@ -167,27 +178,28 @@ class Run {
     await this.inference?.value.close()
   }
 
-  /** Hides items at random, trains on the rest, and asks for them: recall@10 by trained share of cold items. */
-  private async coldRecall(ids: boolean, epochs: number, warm: number): Promise<number[]> {
+  /** Hides items at random, trains on the rest, and asks for them: how are cold items best scored? */
+  private async coldPath(ids: boolean, epochs: number, warm: Blend['warm']) {
     const { data, options } = this
-    const known = new Set(data.fitting.flatMap((history) => [...history]))
-    const order = shuffle(Int32Array.from(known).sort(), random(options.seed + 0xc01d))
-    const hidden = new Set(order.subarray(0, Math.max(1, Math.round(options.coldShare * order.length))))
-    const cases: TestCase[] = []
-    const visible = data.fitting.map((history, user) => {
-      const rest = history.filter((item) => !hidden.has(item))
-      const gone = history.filter((item) => hidden.has(item))
-      if (rest.length === 0) return rest
-      for (const target of gone) {
-        const leaveOut = gone.filter((item) => item !== target)
-        cases.push({ user, person: { items: rest }, targets: Int32Array.of(target), leaveOut })
-      }
-      return rest
-    })
+    const { visible, cases: all } = hideItems(data.fitting, options.coldShare, options.seed)
     const corpus = this.corpus(visible)
     const { weights } = await this.stage('cold items', corpus, ids, epochs)
-    const blends = BLEND_SHARES.map((cold) => ({ warm, cold }))
-    return this.judge(corpus, ids, weights, sample(cases, MOST_CASES, options.seed), 'recall', blends)
+    const cases = sample(all, MOST_CASES, options.seed)
+    const shares = BLEND_SHARES.map((cold) => ({ warm, cold }))
+    const paths: { neighbours: number; recall: number[] }[] = []
+    let text = 0
+    for (const neighbours of NEIGHBOUR_COUNTS) {
+      const vectors = await this.vectors(corpus, ids, weights, neighbours)
+      const blends = [...shares, TEXT_ALONE]
+      const recall = (await this.judge(vectors, cases, 'recall', blends)).map(mean)
+      text = recall.pop()!
+      paths.push({ neighbours, recall })
+    }
+    const top = paths.flatMap(({ neighbours, recall }) =>
+      recall.map((value, i) => ({ neighbours, cold: BLEND_SHARES[i], value })),
+    )
+    const { neighbours, cold } = top.reduce((best, one) => (one.value > best.value ? one : best))
+    return { chosen: { cold, neighbours }, report: { shares: BLEND_SHARES, paths, text } }
   }
 
   /**
@@ -219,8 +231,8 @@ class Run {
           best = { epochs: epoch + 1, validation: 0, weights }
           this.remember([record])
         } else {
-          const alone = [{ warm: 1, cold: 1 }]
-          const [validation] = await this.judge(corpus, ids, weights, this.validation, 'ndcg', alone)
+          const vectors = await this.vectors(corpus, ids, weights, 0)
+          const validation = mean((await this.judge(vectors, this.validation, 'ndcg', [HEAD_ALONE]))[0])
           if (validation > best.validation) best = { epochs: epoch + 1, validation, weights }
           this.remember([{ ...record, validation }])
           hooks.progress(name, epoch, 1, { loss, validation, best: best.validation })
@@ -258,25 +270,38 @@ class Run {
     return { textDim: white.dim, dim, hidden, layers, heads, length, encoder, idCount }
   }
 
-  private fitted(corpus: Corpus, ids: boolean, weights: Weights, blend: Blend): Fitted {
+  private async fitted(corpus: Corpus, ids: boolean, weights: Weights, blend: Blend): Promise<Fitted> {
     const { whitening, warm } = corpus
-    return { shape: this.shape(corpus, ids), whitening, weights, blend, warm }
+    const { anchors } = await this.vectors(corpus, ids, weights, 0)
+    return { shape: this.shape(corpus, ids), whitening, weights, blend, warm, anchors }
   }
 
-  private async judge(
+  /** The vectors of the whole catalogue under one state of the model. */
+  private async vectors(
     corpus: Corpus,
     ids: boolean,
     weights: Weights,
+    neighbours: number,
+  ): Promise<Vectors> {
+    const inference = await this.open(this.shape(corpus, ids))
+    const { white, warm } = corpus
+    const { step } = this.hooks
+    const index = idIndex(warm, white.rows)
+    const places = Int32Array.from(warm.keys())
+    const warmWhite = rowsAt(white, warm)
+    const warmHead = await step(() => inference.itemVectors(weights, warmWhite, places))
+    const anchors = { white: warmWhite, head: warmHead }
+    const head = await headVectors(inference, weights, white, index, anchors, neighbours, step)
+    const isWarm = Uint8Array.from(index, (place) => Number(place >= 0))
+    return { inference, weights, anchors, parts: { white, head, isWarm } }
+  }
+
+  private judge(
+    { inference, weights, parts }: Vectors,
     cases: readonly TestCase[],
     metric: 'ndcg' | 'recall',
-    blends: readonly Blend[],
-  ): Promise<number[]> {
-    const shape = this.shape(corpus, ids)
-    const inference = await this.open(shape)
-    const { white, warm } = corpus
-    const index = idIndex(warm, white.rows)
-    const head = await this.hooks.step(() => inference.itemVectors(weights, white, index))
-    const parts: ItemParts = { white, head, isWarm: Uint8Array.from(index, (id) => Number(id >= 0)) }
+    blends: readonly BlendShares[],
+  ): Promise<Float64Array[]> {
     return judgeBlends(inference, weights, parts, cases, blends, metric, this.hooks.step)
   }
 
@@ -289,6 +314,16 @@ class Run {
     }
     return this.inference.value
   }
+}
+
+const HEAD_ALONE: BlendShares = { warm: 1, cold: 1 }
+const TEXT_ALONE: BlendShares = { warm: 0, cold: 0 }
+
+interface Vectors {
+  readonly inference: Inference
+  readonly weights: Weights
+  readonly anchors: Anchors
+  readonly parts: ItemParts
 }
 
 /** Histories with what they need around them. */

@@ -1,8 +1,9 @@
 import { matrix, row } from '../math/matrix.js'
 import { ndcg, recall } from '../math/metrics.js'
+import { mean } from '../math/statistics.js'
 import { averageByPerson, bestItems, type TestCase } from '../ranking.js'
 import type { Matrix } from '../types.js'
-import { type Blend, blendedScores, textPerson } from './blend.js'
+import { type BlendShares, blendedScores, textPerson } from './blend.js'
 import type { Inference, Weights } from './inference.js'
 
 /** The two parts of every item's vector under one state of the model. */
@@ -22,7 +23,8 @@ const METRICS = { ndcg, recall }
 const PEOPLE = 128
 
 /**
- * Mean NDCG@10 or recall@10 by person of each blend, over the whole catalogue without what the person has.
+ * NDCG@10 or recall@10 of each person under each blend, over the whole catalogue without what the person has.
+ * People come in the same order for every blend.
  * @param step called around everything that blocks
  */
 export async function judgeBlends(
@@ -30,10 +32,10 @@ export async function judgeBlends(
   weights: Weights,
   parts: ItemParts,
   cases: readonly TestCase[],
-  blends: readonly Blend[],
+  blends: readonly BlendShares[],
   metric: Metric,
   step: <T>(work: () => Promise<T>) => Promise<T>,
-): Promise<number[]> {
+): Promise<Float64Array[]> {
   const values = blends.map(() => new Float64Array(cases.length))
   for (let from = 0; from < cases.length; from += PEOPLE) {
     const some = cases.slice(from, from + PEOPLE)
@@ -51,10 +53,7 @@ export async function judgeBlends(
       }
     }
   }
-  return values.map((all) => {
-    const perPerson = averageByPerson(cases, all).values
-    return perPerson.reduce((sum, value) => sum + value, 0) / Math.max(1, perPerson.length)
-  })
+  return values.map((all) => averageByPerson(cases, all).values)
 }
 
 /** The text halves of many people. */
@@ -64,7 +63,18 @@ export function textPersons(white: Matrix, histories: readonly Int32Array[]): Ma
   return result
 }
 
-/** The best of several figures; the earlier of equals. */
-export function bestOf(figures: readonly number[]): number {
-  return figures.reduce((best, figure, i) => (figure > figures[best] ? i : best), 0)
+/**
+ * The first of several candidates that is not worse than the best by more than one standard error of their
+ * paired difference: list the safest first. (The one-standard-error rule of Breiman et al. 1984, paired.)
+ * @param perPerson one list per candidate, people in the same order
+ */
+export function safestOfBest(perPerson: readonly Float64Array[]): number {
+  const best = perPerson.map(mean).reduce((top, figure, i, all) => (figure > all[top] ? i : top), 0)
+  return perPerson.findIndex((values) => {
+    const differences = values.map((value, i) => perPerson[best][i] - value)
+    const centre = mean(differences)
+    const squares = differences.reduce((sum, d) => sum + (d - centre) ** 2, 0)
+    const count = differences.length
+    return centre <= Math.sqrt(squares / Math.max(1, count - 1) / Math.max(1, count))
+  })
 }

@@ -4,6 +4,7 @@ import { type CallContext, nativeStep, serveWorker } from '../onnx/worker-server
 import type { Matrix, Progress } from '../types.js'
 import { blendItems, blendPerson, splitItems } from './blend.js'
 import { loadCheckpoint, removeCheckpoint, runKey, saveCheckpoint } from './checkpoint.js'
+import { headVectors } from './cold.js'
 import { type FitData, type FitMemory, type Fitted, fitAdapter } from './fit.js'
 import { Inference } from './inference.js'
 import { textPersons } from './judge.js'
@@ -91,9 +92,10 @@ serveWorker(
     items: async ({ texts, index }: ItemsRequest) => {
       const { fitted, inference } = current()
       const white = whiten(fitted.whitening, texts)
-      const head = await nativeStep(() => inference.itemVectors(fitted.weights, white, index))
+      const { weights, anchors, blend } = fitted
+      const head = await headVectors(inference, weights, white, index, anchors, blend.neighbours, nativeStep)
       const isWarm = Uint8Array.from(index, (place) => Number(place >= 0))
-      return { result: blendItems(white, head, isWarm, fitted.blend) }
+      return { result: blendItems(white, head, isWarm, blend) }
     },
     persons: async ({ items, histories }: PersonsRequest) => {
       const { white, head } = splitItems(items, current().fitted.shape.textDim)

@@ -1,0 +1,119 @@
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { fullCandidates, sampledCandidates } from '#src/adapter/candidates.js'
+import { type AdapterShape, adapterModel } from '#src/adapter/model.js'
+import { packEpoch, rowsOf } from '#src/adapter/sequences.js'
+import { matrix } from '#src/math/matrix.js'
+import { random } from '#src/math/random.js'
+import { type Batch, Training } from '#src/onnx/optimizer-session.js'
+import type { Device } from '#src/types.js'
+
+const [ITEMS, ROWS] = [10, 3]
+const shape: AdapterShape = {
+  textDim: 4,
+  dim: 4,
+  hidden: 4,
+  layers: 1,
+  heads: 2,
+  length: 4,
+  idCount: ITEMS,
+  encoder: 'sasrec',
+}
+const source = random(11)
+const text = matrix(
+  ITEMS,
+  4,
+  Float32Array.from({ length: ITEMS * 4 }, () => source.normal()),
+)
+const warm = Int32Array.from({ length: ITEMS }, (_, i) => i)
+const histories = [
+  [0, 1, 2, 3, 4],
+  [5, 6, 7],
+  [8, 9],
+  [1, 3, 5],
+].map((h) => Int32Array.from(h))
+const candidates = fullCandidates(text, warm)
+const part = rowsOf(packEpoch(histories, 4, random(1)), 0, ROWS, ROWS)
+const pool = Float32Array.from({ length: 200 }, () => (source.next() < 0.2 ? 0 : 1.25))
+
+async function train(device: Device, encoder: AdapterShape['encoder'], steps: number) {
+  const sizes = {
+    rows: ROWS,
+    candidates: ITEMS,
+    dropout: 0.2,
+    pool,
+    texts: candidates.texts,
+    corrected: false,
+  }
+  const training = await Training.create(adapterModel({ ...shape, encoder }, sizes), { device, threads: 1 })
+  const batch: { [name: string]: Batch[string] } = {
+    ...candidates.of(part, source),
+    segments: part.segments,
+    positions: part.positions,
+    weights: part.weights,
+    idMask: new Float32Array(ITEMS).fill(1),
+  }
+  for (const { name } of training.definition.batch) {
+    if (name.startsWith('dropout')) batch[name] = BigInt64Array.of(7n)
+  }
+  const losses: number[] = []
+  for (let i = 0; i < steps; i++) losses.push((await training.step(batch, 0.01)).loss)
+  const { inPlace, parameters } = training.definition
+  await training.close()
+  return { losses, inPlace: inPlace.size, states: 3 * parameters.length }
+}
+
+test.each(['sasrec', 'mean'] as const)(
+  '%s: the loss starts near chance, falls, state is written in place',
+  async (encoder) => {
+    const { losses, inPlace, states } = await train('cpu', encoder, 60)
+    expect(losses[0]).toBeGreaterThan(1)
+    expect(losses.at(-1)!).toBeLessThan(losses[0] / 2)
+    expect(inPlace).toBe(states)
+  },
+)
+
+test('a sample offers each item once, its targets among them, with the chance that it is offered', () => {
+  const sampled = sampledCandidates(text, warm, histories, 2 * ROWS * 4)
+  const batch = sampled.of(part, random(3))
+  const ids = Array.from(batch.ids)
+  // 24 places for 10 items: all are offered, so no logit is corrected; the places left over have no chance.
+  expect(new Set(ids.slice(0, ITEMS)).size).toBe(ITEMS)
+  for (const logQ of Array.from(batch.logQ).slice(0, ITEMS)) expect(Number(logQ)).toBeCloseTo(0, 6)
+  expect(
+    Array.from(batch.logQ)
+      .slice(ITEMS)
+      .every((logQ) => Number(logQ) > 1000),
+  ).toBe(true)
+  for (let i = 0; i < part.weights.length; i++) {
+    if (part.weights[i] === 0) continue
+    expect(ids[Number(batch.targets[i])]).toBe(part.targets[i])
+    expect(ids[Number(batch.events[i])]).toBe(part.events[i])
+  }
+})
+
+test('a small sample weighs popular items down', () => {
+  const many = 1000
+  const wide = matrix(many, 1)
+  const everyone = Int32Array.from({ length: many }, (_, i) => i)
+  const popular = Array.from({ length: 500 }, (_, i) => Int32Array.of(0, 1 + (i % (many - 1))))
+  const sampled = sampledCandidates(wide, everyone, popular, 64)
+  const batch = sampled.of(rowsOf(packEpoch(popular, 4, random(1)), 0, 8, 8), random(1))
+  const logQ = new Map(Array.from(batch.ids, (id, i) => [Number(id), Number(batch.logQ[i])]))
+  expect(logQ.get(0)).toBeCloseTo(0, 3) // half of all events: it is in every batch
+  expect(Math.max(...[...logQ].filter(([id]) => id !== 0).map(([, value]) => value))).toBeLessThan(-2)
+})
+
+const shader = '/usr/lib/chromium/vk_swiftshader_icd.json'
+const vulkan = ['x86_64', 'aarch64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu/libvulkan.so.1`)
+const canShade = existsSync(shader) && vulkan.some((path) => existsSync(path))
+describe.skipIf(!canShade)('webgpu (skipped where chromium and libvulkan1 are not installed)', () => {
+  process.env.VK_ICD_FILENAMES ??= shader
+  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'textrec-xdg-'))
+  test('the whole adapter takes the same steps as on the CPU', async () => {
+    const [cpu, gpu] = [await train('cpu', 'sasrec', 2), await train('webgpu', 'sasrec', 2)]
+    for (const [i, loss] of cpu.losses.entries()) expect(Math.abs(gpu.losses[i] - loss)).toBeLessThan(1e-3)
+  }, 180_000)
+})
