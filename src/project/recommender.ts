@@ -4,12 +4,13 @@ import type { Encoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
 import type { Comparison } from '../evaluate/index.js'
 import { type ImportOptions, type ImportReport, type ImportSources, importFiles } from '../ingest/index.js'
+import { matrix, row } from '../math/matrix.js'
 import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
 import { nearestTo, requireVector, similarItems } from '../recommend/similar.js'
 import { type Filter, Store } from '../store/index.js'
-import type { Answer, Audience, Basis, Explanation, Item, PersonAnswer, Review } from '../types.js'
+import type { Answer, Audience, Explanation, Item, PersonAnswer, Review } from '../types.js'
 import { Compactor } from './compact.js'
 import {
   ASK,
@@ -31,12 +32,19 @@ import {
 } from './defaults.js'
 import { type DoctorReport, examine } from './doctor.js'
 import { EncoderHolder } from './encoder-holder.js'
+import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
 import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
-import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import { type IndexReport, runIndex } from './index-run.js'
 import { encodeNow, textSpace, vectorOfNewItem } from './item-vectors.js'
-import { type Live, LiveIndex, type LiveState, liveState, requireLiveState } from './live-index.js'
+import {
+  type Live,
+  LiveIndex,
+  type LiveState,
+  liveState,
+  requireLiveState,
+  textSpaceOf,
+} from './live-index.js'
 import { Recommending } from './recommending.js'
 import { projectStats, type Stats } from './stats.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
@@ -125,8 +133,8 @@ export class Recommender {
   /** The items nearest to a stored item. @throws NOT_FOUND, NOT_ENOUGH_DATA, NOTHING_INDEXED */
   async similarItems(itemId: string, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed } = this.ask('similarItems', options)
-    return this.use(({ index, state }) =>
-      similarItems(this.store, index, basisOf(state), itemId, { k, allowed }),
+    return this.use(({ index, model }) =>
+      similarItems(this.store, index, model.space.basis, itemId, { k, allowed }),
     )
   }
 
@@ -134,8 +142,8 @@ export class Recommender {
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
     return this.use(async (live) => {
-      const vector = await this.vectorOf(live.state, item, signal)
-      return nearestTo(this.store, live.index, basisOf(live.state), vector, { k, allowed })
+      const vector = await this.vectorOf(live, item, signal)
+      return nearestTo(this.store, live.index, live.model.space.basis, vector, { k, allowed })
     })
   }
 
@@ -144,9 +152,9 @@ export class Recommender {
     this.requireOpen()
     const resolved = resolveOptions('search', SEARCH, options)
     const allowed = this.allowedBy(resolved.filter)
-    return this.use(({ index, state }) =>
+    return this.use(({ index, model, state }) =>
       searchCatalogue(
-        { store: this.store, index, basis: basisOf(state), encoder: () => this.encoderOf(state) },
+        { store: this.store, index, space: model.space, encoder: () => this.encoderOf(state) },
         text,
         { ...resolved, allowed },
       ),
@@ -186,12 +194,12 @@ export class Recommender {
    */
   async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
     this.requireOpen()
-    return this.recommending.audienceOf(async ({ index, state }) => {
+    return this.recommending.audienceOf(async (live) => {
       if (typeof item !== 'string') {
-        return { vector: await this.vectorOf(state, item, options.signal), key: undefined }
+        return { vector: await this.vectorOf(live, item, options.signal), key: undefined }
       }
       const key = requireItem(this.store, item)
-      return { vector: requireVector(index, key, item), key }
+      return { vector: requireVector(live.index, key, item), key }
     }, options)
   }
 
@@ -230,6 +238,13 @@ export class Recommender {
   async forget(who: { readonly user: string }): Promise<ForgetReport> {
     this.requireOpen()
     const { user } = resolveOptions('forget', FORGET, who)
+    if (user === '') {
+      throw new TextrecError(
+        'OPTION_INVALID',
+        'forget: option user is missing.',
+        'Name the person to forget.',
+      )
+    }
     const live = liveState(this.store)
     const key = this.store.userKey(user)
     const written = key === undefined ? [] : this.store.reviewsBy(key)
@@ -308,24 +323,27 @@ export class Recommender {
     })
   }
 
-  /** The vector of an item that is not stored. @throws NOT_ENOUGH_DATA */
-  private async vectorOf(state: LiveState, item: NewItem, signal?: AbortSignal): Promise<Float32Array> {
-    const vector = await vectorOfNewItem(await this.encoderOf(state), item, item.reviews ?? [], signal)
-    if (vector !== undefined) return vector
-    throw new TextrecError(
-      'NOT_ENOUGH_DATA',
-      'The item has no title, description, label or review.',
-      'Give at least one of them.',
-    )
+  /** The vector of an item that is not stored, in the space of the index. @throws NOT_ENOUGH_DATA */
+  private async vectorOf(live: Live, item: NewItem, signal?: AbortSignal): Promise<Float32Array> {
+    const encoder = await this.encoderOf(live.state)
+    const text = await vectorOfNewItem(encoder, item, item.reviews ?? [], signal)
+    if (text === undefined) {
+      throw new TextrecError(
+        'NOT_ENOUGH_DATA',
+        'The item has no title, description, label or review.',
+        'Give at least one of them.',
+      )
+    }
+    return row(await live.model.space.fromText(matrix(1, text.length, text), [undefined]), 0)
   }
 
   /** The encoder that made the live vectors: vectors of another one would not fit them. */
   private async encoderOf(state: LiveState): Promise<Encoder> {
     const encoder = await this.encoders.get(state.encoder.name, state.encoder.dtype)
-    if (encoder.fingerprint !== state.encoder.fingerprint || textSpace(encoder) !== state.space) {
+    if (encoder.fingerprint !== state.encoder.fingerprint || textSpace(encoder) !== textSpaceOf(state)) {
       throw new TextrecError(
         'FINGERPRINT_MISMATCH',
-        `The index was made by ${state.space}, this is ${textSpace(encoder)}.`,
+        `The index was made by ${textSpaceOf(state)}, this is ${textSpace(encoder)}.`,
         "Run 'textrec index' to encode the catalogue with this encoder.",
       )
     }
@@ -337,8 +355,4 @@ export class Recommender {
       throw new TextrecError('PROJECT_CLOSED', 'This project has been closed.', 'Open it again.')
     }
   }
-}
-
-function basisOf(_state: Live['state']): Basis {
-  return 'frozen text'
 }

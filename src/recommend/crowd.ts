@@ -131,6 +131,11 @@ export class Opinions {
     readonly deviation = 1,
   ) {}
 
+  /** False for an item without interactions. */
+  knows(key: number): boolean {
+    return this.crowd.position(key) !== -1
+  }
+
   /** 0, the mean, for an item without interactions: nothing is known, for or against it. */
   of(key: number): number {
     const at = find(this.keys, key)

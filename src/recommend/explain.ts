@@ -3,7 +3,7 @@ import type { LikedReason, Reasons } from '../types.js'
 import { innerProduct } from '../vector-index/rows.js'
 import { centreOf } from './scale.js'
 import { type SentenceSource, sentenceReasons } from './sentences.js'
-import type { Taste, TasteSource } from './taste.js'
+import { type Taste, type TasteSource, textWeightFor } from './taste.js'
 
 /** So many likes and so many sentences are named. */
 const MOST_LIKES = 5
@@ -21,14 +21,18 @@ export async function reasonsFor(
   signal?: AbortSignal,
 ): Promise<Reasons[]> {
   const likes = await likedReasons(source, taste, keys)
-  const score = (vector: Float32Array | undefined) => {
+  const scoreFor = (key: number) => (vector: Float32Array | undefined) => {
     if (vector === undefined || taste.vector === undefined) return 0
-    return (taste.textWeight * (innerProduct(taste.vector, vector, 0) - taste.mean)) / taste.deviation
+    return (
+      (textWeightFor(taste, key) * (innerProduct(taste.vector, vector, 0) - taste.mean)) / taste.deviation
+    )
   }
   const reasons: Reasons[] = []
   for (const [i, key] of keys.entries()) {
     const sentences =
-      taste.vector === undefined ? [] : await sentenceReasons(source, key, score, MOST_SENTENCES, signal)
+      taste.vector === undefined
+        ? []
+        : await sentenceReasons(source, key, scoreFor(key), MOST_SENTENCES, signal)
     reasons.push({ likes: likes[i], sentences })
   }
   return reasons
@@ -67,14 +71,14 @@ function addTextParts(
   if (taste.vector === undefined) return
   const sum = new Float32Array(index.dim)
   for (const { vector, weight } of taste.signals) addScaled(sum, vector, weight)
-  const scale = taste.textWeight / taste.deviation / length(sum)
+  const scale = 1 / taste.deviation / length(sum)
   const centre = centreOf(sample, taste.seen)
   for (const [i, key] of keys.entries()) {
     const vector = index.vector(key)
     if (vector === undefined) continue
     for (const one of taste.signals) {
       const near = innerProduct(one.vector, vector, 0) - innerProduct(one.vector, centre, 0)
-      add(parts, i, one.key, one.weight * near * scale)
+      add(parts, i, one.key, textWeightFor(taste, key) * one.weight * near * scale)
     }
   }
 }
@@ -88,13 +92,13 @@ async function addTextDrops(
 ): Promise<void> {
   if (taste.vector === undefined) return
   const vectors = keys.map((key) => index.vector(key))
-  const scale = taste.textWeight / taste.deviation
+  const scales = keys.map((key) => textWeightFor(taste, key) / taste.deviation)
   for (let at = Math.max(0, taste.signals.length - MOST_LEFT_OUT); at < taste.signals.length; at++) {
     const without = await space.person(taste.signals.filter((_, i) => i !== at))
     for (const [i, vector] of vectors.entries()) {
       if (vector === undefined) continue
       const rest = without === undefined ? 0 : innerProduct(without, vector, 0)
-      add(parts, i, taste.signals[at].key, scale * (innerProduct(taste.vector, vector, 0) - rest))
+      add(parts, i, taste.signals[at].key, scales[i] * (innerProduct(taste.vector, vector, 0) - rest))
     }
   }
 }

@@ -80,9 +80,10 @@ export async function gather(
   }
   const all = [...keys]
   const scores = all.map((key) => scoreOf(taste, key, text.get(key) ?? textScore(index, taste.vector, key)))
-  const bound =
-    (taste.textWeight > 0 ? taste.textWeight * Math.max(0, lowest) : 0) +
-    (taste.crowdWeight > 0 ? taste.crowdWeight * Math.max(0, highestLeft) : 0)
+  const words = taste.textWeight > 0 ? Math.max(0, lowest) : 0
+  const crowd = taste.crowdWeight > 0 ? taste.crowdWeight * Math.max(0, highestLeft) : 0
+  // For items without interactions the text counts in full.
+  const bound = Math.max(words, taste.textWeight * words + crowd)
   return { keys: all, scores, complete: exhausted, bound: exhausted ? Number.NEGATIVE_INFINITY : bound }
 }
 

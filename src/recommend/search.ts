@@ -1,10 +1,11 @@
 import type { Encoder } from '../encode/index.js'
 import { row } from '../math/matrix.js'
 import type { Store } from '../store/index.js'
-import type { Answer, Basis } from '../types.js'
+import type { Answer } from '../types.js'
 import type { VectorIndex } from '../vector-index/index.js'
 import { type Scored, toAnswer } from './answers.js'
 import { reciprocalRankFusion } from './fusion.js'
+import type { Space } from './space.js'
 
 export interface SearchQuestion {
   readonly k: number
@@ -20,7 +21,7 @@ const DEPTH = 100
 export interface Searchable {
   readonly store: Store
   readonly index: VectorIndex
-  readonly basis: Basis
+  readonly space: Space
   readonly encoder: () => Promise<Encoder>
 }
 
@@ -34,7 +35,7 @@ export async function searchCatalogue(
   question: SearchQuestion,
 ): Promise<Answer> {
   const { k, mode } = question
-  if (query.trim() === '') return { basis: where.basis, items: [] }
+  if (query.trim() === '') return { basis: where.space.basis, items: [] }
   const depth = mode === 'hybrid' ? Math.max(DEPTH, k) : k
   const byMeaning = mode === 'text' ? undefined : await searchVectors(where, query, depth, question)
   const byWords = mode === 'vector' ? undefined : where.store.searchText(query, depth, question.allowed)
@@ -46,7 +47,7 @@ export async function searchCatalogue(
           lists.map((list) => ({ list, weight: 1 })),
           k,
         )
-  return toAnswer(where.store, where.basis, found)
+  return toAnswer(where.store, where.space.basis, found)
 }
 
 async function searchVectors(
@@ -56,6 +57,7 @@ async function searchVectors(
   question: SearchQuestion,
 ): Promise<Scored> {
   const encoder = await where.encoder()
-  const vectors = await encoder.encode([query], { kind: 'query', signal: question.signal })
+  const texts = await encoder.encode([query], { kind: 'query', signal: question.signal })
+  const vectors = await where.space.fromText(texts, [undefined])
   return where.index.search(row(vectors, 0), k, { allowed: question.allowed })
 }

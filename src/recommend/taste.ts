@@ -128,9 +128,18 @@ function latestValues({ items, values }: Taken): Taken {
   }
 }
 
+/**
+ * How much text counts for one item: an item without interactions has no opinion of others, so the text says it
+ * all. (Taking the missing opinion for an average one would bury new items; see fuseScores.)
+ */
+export function textWeightFor(taste: Taste, key: number): number {
+  const isUnknown = taste.textWeight > 0 && taste.opinions?.knows(key) === false
+  return isUnknown ? 1 : taste.textWeight
+}
+
 /** One item's score: both standardised scores, mixed. @param text the inner product with the person, if there is one */
 export function scoreOf(taste: Taste, key: number, text: number | undefined): number {
   const words = text === undefined ? 0 : (text - taste.mean) / taste.deviation
   const crowd = taste.opinions === undefined ? 0 : taste.opinions.of(key)
-  return taste.textWeight * words + taste.crowdWeight * crowd
+  return textWeightFor(taste, key) * words + taste.crowdWeight * crowd
 }

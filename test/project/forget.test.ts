@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Recommender } from 'textrec'
+import { expect, test } from 'vitest'
+import { ITEMS, temporaryFolder } from './shelf.js'
+
+/** Names of all files under a folder that hold one of the texts, in any case. */
+function filesWith(folder: string, texts: readonly string[]): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => {
+      const bytes = readFileSync(path).toString('latin1').toLowerCase()
+      return texts.some((text) => bytes.includes(text.toLowerCase()))
+    })
+}
+
+const PERSON = 'zz-person-4711'
+const SAID = 'quixotically resonant xylorimba'
+const line = (record: object) => `${JSON.stringify(record)}\n`
+
+test('nothing of a forgotten person is left in any file of the project, nor in its reject files', async () => {
+  const folder = temporaryFolder()
+  const sources = temporaryFolder()
+  const reviews = join(sources, 'reviews.jsonl')
+  const others = ['ann', 'bob', 'cem', 'dan'].map((userId, i) => ({
+    user_id: userId,
+    item_id: ITEMS[i].id,
+    rating: 5,
+    text: `I like it, says ${userId}.`,
+  }))
+  writeFileSync(
+    reviews,
+    [
+      ...others,
+      { user_id: PERSON, item_id: 'guitar-1', rating: 5, text: `What a ${SAID}!` },
+      { user_id: PERSON, item_id: 'guitar-2', rating: 'splendiferous', text: 'refused for its rating' },
+      { user_id: 'other', item_id: 'guitar-2', rating: 'nonsense', text: 'refused too' },
+    ]
+      .map(line)
+      .join(''),
+  )
+  const outside = join(sources, 'rejects.jsonl')
+  const shop = await Recommender.open(folder, { threads: 1 })
+  await shop.upsert({ items: ITEMS, interactions: [{ userId: PERSON, itemId: 'guitar-3' }] })
+  const report = await shop.import({ reviews })
+  await shop.import({ reviews, rejects: outside })
+  expect(report.rejected).toBe(2)
+  await shop.index()
+  await shop.recommend({ user: PERSON })
+  await shop.audience('garden-1')
+  const traces = [PERSON, 'xylorimba', 'quixotically', 'splendiferous']
+  expect(filesWith(folder, traces).length).toBeGreaterThan(1)
+  expect(readFileSync(outside, 'utf8')).toContain('splendiferous')
+  const near = async () => (await shop.similarToItem({ description: `A ${SAID}` }, { k: 12 })).items
+  const scoreBefore = (await near()).find(({ itemId }) => itemId === 'guitar-1')?.score as number
+
+  const forgotten = await shop.forget({ user: PERSON })
+  expect(forgotten).toMatchObject({
+    found: true,
+    reviews: 1,
+    itemsUpdated: 1,
+    rejectLines: 4,
+    retrain: false,
+  })
+  expect(forgotten.interactions).toBe(2)
+  expect(filesWith(folder, traces)).toEqual([])
+  expect(filesWith(sources, ['splendiferous'])).toEqual([reviews])
+  const rejects = readFileSync(outside, 'utf8').trimEnd().split('\n')
+  expect(rejects).toHaveLength(2)
+  expect(JSON.parse(rejects[0])).toMatchObject({ line: 6, received: '(removed by forget)' })
+
+  await expect(shop.recommend({ user: PERSON })).rejects.toThrow(/nobody called/)
+  const { people } = await shop.audience('garden-1', { k: 100 })
+  expect(people.map(({ userId }) => userId).sort()).toEqual(['ann', 'bob', 'cem', 'dan'])
+  const scoreAfter = (await near()).find(({ itemId }) => itemId === 'guitar-1')?.score as number
+  expect(scoreAfter).toBeLessThan(scoreBefore - 0.01)
+  expect(await shop.forget({ user: PERSON })).toMatchObject({ found: false, reviews: 0, rejectLines: 0 })
+  await shop.close()
+  expect(filesWith(folder, traces)).toEqual([])
+})
