@@ -7,8 +7,10 @@ export const COLLABORATIVE_SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 
 
 /**
  * One score from two: each is standardised over the items that it can judge and the person does not have
- * (z = (score - mean) / deviation), then mixed: (1 - share) * text + share * collaborative. An item without
- * interactions has no collaborative opinion at all, which counts as its mean: 0.
+ * (z = (score - mean) / deviation), then mixed: (1 - share) * text + share * collaborative. For an item without
+ * interactions the share is zero and the text says it all. (Counting the missing opinion as the mean, 0, costs
+ * nothing elsewhere but buries new items: at share 0.3 recall@10 of hidden items fell from .150 to .070 on
+ * amazon-industrial, and stays at .147 so.)
  * @param text [items] @param collaborative [items] @param known [items] 1 where `collaborative` has an opinion
  * @param into [items] written to and returned; may be `text`.
  */
@@ -26,8 +28,8 @@ export function fuseScores(
   for (let i = 0; i < rest.length; i++) rest[i] &= known[i]
   const collaborativeScale = standardiser(collaborative, rest)
   for (let i = 0; i < text.length; i++) {
-    const opinion = known[i] === 1 ? share * collaborativeScale(collaborative[i]) : 0
-    into[i] = (1 - share) * textScale(text[i]) + opinion
+    const words = textScale(text[i])
+    into[i] = known[i] === 1 ? (1 - share) * words + share * collaborativeScale(collaborative[i]) : words
   }
   return into
 }
