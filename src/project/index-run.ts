@@ -5,10 +5,11 @@ import { matrix } from '../math/matrix.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
 import { buildIndex, publishIndex, readIndexManifest } from '../vector-index/index.js'
-import type { IndexOptions } from './defaults.js'
-import { textSpace, updateItemVectors, type VectorReport } from './item-vectors.js'
+import type { IndexOptions, LongOptions } from './defaults.js'
+import { textSpace, updateItemVectors, updateServedVectors, type VectorReport } from './item-vectors.js'
 import { removeUnused } from './leftovers.js'
 import { indexFolder, liveState, setLiveState } from './live-index.js'
+import { adaptedSpace, type LiveModel, openServingModel, servedSpaceOf } from './serving-model.js'
 
 export interface IndexReport {
   readonly encoder: {
@@ -43,8 +44,9 @@ export async function runIndex(store: Store, encoder: Encoder, options: IndexOpt
   try {
     const started = performance.now()
     const vectors = await updateItemVectors(store, encoder, options)
+    const target = targetOf(store, encoder)
     const encoded = performance.now()
-    const index = await bringIndexUpToDate(store, encoder, options)
+    const index = await bringIndexUpToDate(store, encoder, target, options)
     return {
       encoder: {
         name: encoder.name,
@@ -61,14 +63,22 @@ export async function runIndex(store: Store, encoder: Encoder, options: IndexOpt
   }
 }
 
+/** What is to be served: an adapter trained on these text vectors stays, one that was trained on others goes. */
+function targetOf(store: Store, encoder: Encoder): LiveModel | undefined {
+  const model = liveState(store)?.model
+  return model?.textSpace === textSpace(encoder) ? model : undefined
+}
+
 async function bringIndexUpToDate(
   store: Store,
   encoder: Encoder,
+  model: LiveModel | undefined,
   options: IndexOptions,
 ): Promise<IndexReport['index']> {
-  const space = textSpace(encoder)
   const live = liveState(store)
+  const space = spaceOf(encoder, model)
   if (live !== undefined && live.space === space && !options.rebuild) {
+    await updateServed(store, encoder, model, options)
     const current = await readIndexManifest(indexFolder(store.directory, live.indexId)).catch(() => undefined)
     const wanted = options.kind === 'auto' || options.kind === current?.kind
     if (current !== undefined && wanted) {
@@ -80,14 +90,55 @@ async function bringIndexUpToDate(
       }
     }
   }
+  return publishServed(store, encoder, model, options)
+}
+
+/** The space in which a model serves: that of its adapter, or of the text itself. */
+function spaceOf(encoder: Encoder, model: LiveModel | undefined): string {
+  const text = textSpace(encoder)
+  return model?.adapter === undefined ? text : adaptedSpace(text, model.adapter)
+}
+
+/** @returns numbers per vector of the space that is served */
+async function updateServed(
+  store: Store,
+  encoder: Encoder,
+  model: LiveModel | undefined,
+  options: LongOptions,
+): Promise<number> {
+  if (model?.adapter === undefined) return encoder.dim
+  const opened = await openServingModel(store.directory, model)
+  try {
+    const served = servedSpaceOf(spaceOf(encoder, model), opened)
+    if (served === undefined) return encoder.dim
+    await updateServedVectors(store, encoder, served, options)
+    const probe = await opened.space.fromText(matrix(1, encoder.dim), [undefined])
+    return probe.dim
+  } finally {
+    await opened.close()
+  }
+}
+
+/**
+ * Builds the index of what `model` makes of the text vectors, publishes it, and switches index and model in one
+ * commit. Call with the 'index' lock held and the text vectors up to date.
+ */
+export async function publishServed(
+  store: Store,
+  encoder: Encoder,
+  model: LiveModel | undefined,
+  options: LongOptions & Partial<Pick<IndexOptions, 'kind'>>,
+): Promise<IndexReport['index']> {
+  const space = spaceOf(encoder, model)
+  const dim = await updateServed(store, encoder, model, options)
   const { keys, vectors: stored, sequence } = store.itemVectors(space)
   // An empty catalogue has no vectors to tell the dimension from.
-  const vectors = stored.rows === 0 ? matrix(0, encoder.dim) : stored
+  const vectors = stored.rows === 0 ? matrix(0, dim) : stored
   throwIfAborted(options.signal, 'Indexing')
   const built = await buildIndex({
     keys,
     vectors,
-    kind: options.kind,
+    kind: options.kind ?? 'auto',
     signal: options.signal,
     onProgress: options.onProgress,
   })
@@ -97,12 +148,16 @@ async function bringIndexUpToDate(
   } finally {
     await built.close()
   }
+  const before = liveState(store)
   setLiveState(store, {
     indexId: id,
     space,
     encoder: { name: encoder.name, dtype: encoder.dtype, fingerprint: encoder.fingerprint },
-    dim: encoder.dim,
+    dim,
+    ...(model === undefined ? {} : { model }),
   })
+  // Vectors of an adapter that is no longer served are of no use to anybody; text vectors are its input.
+  if (before?.model?.adapter !== undefined && before.space !== space) store.dropSpace(before.space)
   await removeUnused(store)
   return { id, kind: built.kind, size: keys.length, recall: built.recall, built: true }
 }

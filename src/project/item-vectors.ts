@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type Encoder, embedTexts, lookupTexts } from '../encode/index.js'
-import { row } from '../math/matrix.js'
+import { throwIfAborted } from '../errors.js'
+import { matrix, row } from '../math/matrix.js'
 import { itemDocument, reviewDocument } from '../profile/documents.js'
 import { chooseReviews, itemProfile, PROFILE_DEFAULTS, PROFILE_VERSION } from '../profile/item-profile.js'
+import type { Space } from '../recommend/space.js'
 import { type ItemSource, type ItemVectorRow, type Store, textHash } from '../store/index.js'
 import type { ItemKey, Matrix, OnProgress } from '../types.js'
 
@@ -112,6 +114,50 @@ export function profileRows(items: readonly ItemTexts[], vectors: Matrix): ItemV
   })
 }
 
+/** A space other than the encoder's own in which items are served: what an adapter makes of their texts. */
+export interface ServedSpace {
+  /** Fingerprint of encoder, profile and adapter. */
+  readonly space: string
+  readonly from: Space
+}
+
+/** Brings the vectors of a served space up to date; those of the text space must be. Resumable, like that. */
+export async function updateServedVectors(
+  store: Store,
+  encoder: Encoder,
+  served: ServedSpace,
+  { signal, onProgress }: LongRun = {},
+): Promise<void> {
+  const stale = store.staleItems(served.space)
+  for (let start = 0; start < stale.length; start += ITEMS_AT_A_TIME) {
+    throwIfAborted(signal, 'Indexing')
+    const items = store.itemSources(stale.slice(start, start + ITEMS_AT_A_TIME)).map(textsOf)
+    const rows = profileRows(items, lookupTexts(store, encoder, items.flatMap(allTexts)))
+    store.putItemVectors(served.space, await servedRows(items, rows, encoder.dim, served))
+    const done = Math.min(stale.length, start + ITEMS_AT_A_TIME)
+    onProgress?.({ stage: 'adapt', done, total: stale.length, unit: 'items' })
+  }
+}
+
+/** The same items in a served space. An item without text may have a vector there, from its interactions. */
+async function servedRows(
+  items: readonly ItemTexts[],
+  rows: readonly ItemVectorRow[],
+  textDim: number,
+  { from }: ServedSpace,
+): Promise<ItemVectorRow[]> {
+  const texts = matrix(rows.length, textDim)
+  for (const [i, { vector }] of rows.entries()) if (vector !== undefined) row(texts, i).set(vector)
+  const vectors = await from.fromText(
+    texts,
+    items.map(({ source }) => source.id),
+  )
+  return rows.map((text, i) => {
+    const vector = row(vectors, i).slice()
+    return { ...text, vector: vector.some((value) => value !== 0) ? vector : undefined }
+  })
+}
+
 /**
  * Gives the named items their vectors at once, outside of any plan: for a handful of items just changed.
  * Texts that were encoded before are taken from the store.
@@ -122,9 +168,11 @@ export async function encodeNow(
   encoder: Encoder,
   ids: readonly string[],
   signal?: AbortSignal,
+  served?: ServedSpace,
 ): Promise<number> {
   const space = textSpace(encoder)
   const stale = new Set<number>(store.staleItems(space))
+  if (served !== undefined) for (const key of store.staleItems(served.space)) stale.add(key)
   const keys = store.itemKeys(ids).filter((key): key is ItemKey => key !== undefined && stale.has(key))
   if (keys.length === 0) return 0
   const items = store.itemSources(keys).map(textsOf)
@@ -136,7 +184,11 @@ export async function encodeNow(
     const vectors = await encoder.encode(missing, { kind: 'passage', signal })
     store.putEmbeddings(encoder.fingerprint, missing.map(textHash), vectors)
   }
-  store.putItemVectors(space, profileRows(items, lookupTexts(store, encoder, texts)))
+  const rows = profileRows(items, lookupTexts(store, encoder, texts))
+  store.putItemVectors(space, rows)
+  if (served !== undefined) {
+    store.putItemVectors(served.space, await servedRows(items, rows, encoder.dim, served))
+  }
   return keys.length
 }
 

@@ -15,6 +15,16 @@ export function unusedIndexes(store: Store): string[] {
     .map((entry) => join(folder, entry.name))
 }
 
+/** Folders of trained models that are not served: withdrawn, replaced, or left by a killed process. */
+export function unusedModels(store: Store): string[] {
+  const folder = join(store.directory, 'adapters')
+  if (!existsSync(folder)) return []
+  const live = liveState(store)?.model?.id
+  return readdirSync(folder)
+    .filter((name) => name !== live)
+    .map((name) => join(folder, name))
+}
+
 /**
  * Removes index folders that are no longer live and temporary ones of dead processes. Processes that still
  * serve an old index hold it in memory and lose nothing. Call with the 'index' lock held.

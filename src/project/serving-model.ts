@@ -5,6 +5,7 @@ import { type Signal, TASTE } from '../recommend/person.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
 import { FROZEN_TEXT, type Space } from '../recommend/space.js'
 import type { Matrix } from '../types.js'
+import type { ServedSpace } from './item-vectors.js'
 
 /** How much an event counts beside the next newer one where frozen text is served: as the weights of a history say. */
 export const FROZEN_DECAY = 0.5 ** (1 / TASTE.halfLifeEvents)
@@ -21,6 +22,8 @@ export interface LiveModel {
   readonly textDim: number
   /** What training chose on validation. Item-item scores themselves are made from these by the crowd. */
   readonly settings: ServingSettings
+  /** How many people had been forgotten when its data were read; see retraining.ts. */
+  readonly forgotten: number
 }
 
 /** What answers are made with: the space of the index, and how text and item-item scores are put together. */
@@ -42,8 +45,23 @@ export const UNTRAINED: ServingModel = {
   close: async () => undefined,
 }
 
-export function adapterFolder(directory: string, id: string): string {
+/** The folder of one trained model, which holds published folders: the adapter for use, the one that was judged. */
+export function modelFolder(directory: string, id: string): string {
   return join(directory, 'adapters', id)
+}
+
+export function adapterFolder(directory: string, id: string): string {
+  return join(modelFolder(directory, id), 'adapter')
+}
+
+/** Space of the vectors that an adapter makes of those of `textSpace`. */
+export function adaptedSpace(textSpace: string, adapter: string): string {
+  return `${textSpace}/adapter-${adapter}`
+}
+
+/** Where item vectors go beside the text space, if anywhere. */
+export function servedSpaceOf(space: string, model: ServingModel): ServedSpace | undefined {
+  return model.space === FROZEN_TEXT ? undefined : { space, from: model.space }
 }
 
 /**
@@ -64,10 +82,19 @@ export async function openServingModel(
 
 /** The space of an adapter as answers use it. */
 export function adapterSpace(adapter: Adapter): Space {
+  const hasIds = adapter.parts.fitted.shape.idCount > 0
   return {
     basis: 'adapter',
-    fromText: (texts, itemIds) =>
-      adapter.itemVectors(texts, adapter.idIndex(itemIds.map((id) => id ?? NOBODY))),
+    fromText: async (texts, itemIds) => {
+      const index = adapter.idIndex(itemIds.map((id) => id ?? NOBODY))
+      const vectors = await adapter.itemVectors(texts, index)
+      for (let i = 0; i < texts.rows; i++) {
+        // Neither text nor interactions: whatever the head makes of nothing says nothing.
+        const isKnown = row(texts, i).some((value) => value !== 0) || (hasIds && index[i] >= 0)
+        if (!isKnown) row(vectors, i).fill(0)
+      }
+      return vectors
+    },
     person: (signals) => personOf(adapter, signals),
   }
 }
