@@ -16,6 +16,10 @@ export function runKey(data: FitData, options: TrainOptions): string {
   const { checkpoint: _, ...rest } = options
   const hash = createHash('sha256').update(JSON.stringify([VERSION, rest, data.texts.rows, data.texts.dim]))
   hash.update(new Uint8Array(data.texts.data.buffer, data.texts.data.byteOffset, data.texts.data.byteLength))
+  if (data.coldTexts !== undefined) {
+    const { buffer, byteOffset, byteLength } = data.coldTexts.data
+    hash.update('cold').update(new Uint8Array(buffer, byteOffset, byteLength))
+  }
   const add = (items: Int32Array) => {
     hash.update(Int32Array.of(items.length))
     hash.update(new Uint8Array(items.buffer, items.byteOffset, items.byteLength))

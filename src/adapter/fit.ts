@@ -1,3 +1,4 @@
+import { matrix, row } from '../math/matrix.js'
 import { random, shuffle } from '../math/random.js'
 import { mean } from '../math/statistics.js'
 import type { TrainingState } from '../onnx/optimizer-session.js'
@@ -17,6 +18,11 @@ import { fitWhitening, type Whitening, whiten } from './whitening.js'
 export interface FitData {
   /** [items, text] one text vector per item of the catalogue, zeros where an item has no text. */
   readonly texts: Matrix
+  /**
+   * [items, text] the same items as they look before anybody has taken or reviewed them; `texts` when absent.
+   * Items that are hidden to simulate new ones look like this.
+   */
+  readonly coldTexts?: Matrix
   /** Histories without what validation asks for. */
   readonly fitting: readonly Int32Array[]
   /** Histories with it. */
@@ -68,6 +74,12 @@ export interface FitResult {
   readonly judged: Fitted
   /** Fitted on everything, if options.refit; otherwise the same. */
   readonly final: Fitted
+  /** Fitted without the items that were hidden: what says how cold items fare. */
+  readonly hidden: {
+    readonly fitted: Fitted
+    readonly items: Int32Array
+    readonly cases: readonly TestCase[]
+  }
   readonly report: FitReport
 }
 
@@ -150,6 +162,11 @@ class Run {
     const warm = BLEND_SHARES[safestOfBest(figures.slice(0, shares.length))]
     const cold = await this.coldPath(ids, best.epochs, warm)
     const blend = { warm, ...cold.chosen }
+    const hidden = {
+      fitted: await this.fitted(cold.corpus, ids, cold.weights, blend),
+      items: cold.hidden,
+      cases: cold.cases,
+    }
     const judged = await this.fitted(fitting, ids, best.weights, blend)
     let final = judged
     if (options.refit) {
@@ -171,7 +188,7 @@ class Run {
       cold: cold.report,
       blend,
     }
-    return { judged, final, report }
+    return { judged, final, hidden, report }
   }
 
   async close(): Promise<void> {
@@ -181,8 +198,8 @@ class Run {
   /** Hides items at random, trains on the rest, and asks for them: how are cold items best scored? */
   private async coldPath(ids: boolean, epochs: number, warm: Blend['warm']) {
     const { data, options } = this
-    const { visible, cases: all } = hideItems(data.fitting, options.coldShare, options.seed)
-    const corpus = this.corpus(visible)
+    const { hidden, visible, cases: all } = hideItems(data.fitting, options.coldShare, options.seed)
+    const corpus = this.corpus(visible, withColdTexts(data.texts, data.coldTexts, hidden))
     const { weights } = await this.stage('cold items', corpus, ids, epochs)
     const cases = sample(all, MOST_CASES, options.seed)
     const shares = BLEND_SHARES.map((cold) => ({ warm, cold }))
@@ -199,7 +216,8 @@ class Run {
       recall.map((value, i) => ({ neighbours, cold: BLEND_SHARES[i], value })),
     )
     const { neighbours, cold } = top.reduce((best, one) => (one.value > best.value ? one : best))
-    return { chosen: { cold, neighbours }, report: { shares: BLEND_SHARES, paths, text } }
+    const report = { shares: BLEND_SHARES, paths, text }
+    return { chosen: { cold, neighbours }, report, corpus, weights, hidden, cases }
   }
 
   /**
@@ -256,8 +274,7 @@ class Run {
     this.memory = { ...this.memory, epochs: [...this.memory.epochs, ...records] }
   }
 
-  private corpus(histories: readonly Int32Array[]): Corpus {
-    const { texts } = this.data
+  private corpus(histories: readonly Int32Array[], texts = this.data.texts): Corpus {
     const warm = Int32Array.from(new Set(histories.flatMap((history) => [...history]))).sort()
     const whitening = fitWhitening(texts, warm, this.options.textDim)
     const usable = histories.filter((history) => history.length > 1)
@@ -308,7 +325,9 @@ class Run {
   private async open(shape: AdapterShape): Promise<Inference> {
     const key = JSON.stringify(shape)
     if (this.inference?.key !== key) {
-      await this.inference?.value.close()
+      const old = this.inference
+      this.inference = undefined
+      await old?.value.close()
       const value = await this.hooks.step(() => Inference.open(shape, this.options.threads))
       this.inference = { key, value }
     }
@@ -334,6 +353,14 @@ interface Corpus {
   readonly whitening: Whitening
   /** [items, textDim] */
   readonly white: Matrix
+}
+
+/** `texts` with the rows of the hidden items as they look before anybody has taken them. */
+export function withColdTexts(texts: Matrix, coldTexts: Matrix | undefined, hidden: Int32Array): Matrix {
+  if (coldTexts === undefined) return texts
+  const mixed = matrix(texts.rows, texts.dim, texts.data.slice())
+  for (const item of hidden) row(mixed, item).set(row(coldTexts, item))
+  return mixed
 }
 
 /** [items] place among the warm items, -1 for the cold ones. */

@@ -2,6 +2,8 @@ import { random, shuffle } from '../math/random.js'
 import type { TestCase } from '../ranking.js'
 
 export interface HiddenItems {
+  /** Item numbers of what is hidden, in no order. */
+  readonly hidden: Int32Array
   /** The histories without the hidden items. */
   readonly visible: readonly Int32Array[]
   /** Every event with a hidden item, asked for from the rest of its history. */
@@ -24,5 +26,5 @@ export function hideItems(histories: readonly Int32Array[], share: number, seed:
     }
     return rest
   })
-  return { visible, cases }
+  return { hidden: Int32Array.from(hidden), visible, cases }
 }

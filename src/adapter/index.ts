@@ -1,7 +1,7 @@
 /** Learns a better space than the encoder's from interactions; see trainAdapter. */
 export { Adapter, type AdapterParts } from './adapter.js'
 export type { Blend } from './blend.js'
-export type { EpochRecord, FitReport } from './fit.js'
+export { type EpochRecord, type FitReport, withColdTexts } from './fit.js'
 export { TRAIN_OPTIONS, type TrainOptions } from './options.js'
 export { adapterRanker, adapterScorer } from './ranker.js'
 export { type AdapterData, type TrainedAdapter, trainAdapter } from './train.js'

@@ -12,6 +12,8 @@ import type { TrainRequest } from './worker.js'
 export interface AdapterData {
   /** [items, text] unit rows, zeros for items without text. */
   readonly texts: Matrix
+  /** [items, text] how items look before anybody has taken or reviewed them; `texts` when absent. */
+  readonly coldTexts?: Matrix
   /** Fingerprint of what made `texts`. */
   readonly textSpace: string
   /** All that may be learned from. */
@@ -26,6 +28,14 @@ export interface TrainedAdapter {
   readonly adapter: Adapter
   /** Trained on `fitting` alone: for every comparison and choice that validation has to make. */
   readonly judged: Adapter
+  /** Trained on `fitting` less some hidden items: for comparisons on cold items. */
+  readonly hidden: {
+    readonly adapter: Adapter
+    /** Item numbers of what was hidden. */
+    readonly items: Int32Array
+    /** Every event with a hidden item, asked for from the rest of its history. */
+    readonly cases: readonly TestCase[]
+  }
   readonly report: FitReport
 }
 
@@ -62,6 +72,7 @@ export async function trainAdapter(
   }
   const fitData: FitData = {
     texts: data.texts,
+    coldTexts: data.coldTexts,
     fitting: historiesOf(data.fitting),
     training: historiesOf(data.training),
     validation: data.validation,
@@ -88,7 +99,8 @@ export async function trainAdapter(
       )
     const judged = adapterOf(result.judged)
     const adapter = options.refit ? adapterOf(result.final) : judged
-    return { adapter, judged, report: result.report }
+    const { fitted, items, cases } = result.hidden
+    return { adapter, judged, hidden: { adapter: adapterOf(fitted), items, cases }, report: result.report }
   } finally {
     await worker.close()
   }

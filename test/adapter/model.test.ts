@@ -77,7 +77,7 @@ test.each(['sasrec', 'mean'] as const)(
 
 test('a sample offers each item once, its targets among them, with the chance that it is offered', () => {
   const sampled = sampledCandidates(text, warm, histories, 2 * ROWS * 4)
-  const batch = sampled.of(part, random(3))
+  const batch = sampled.of(part, random(3)) as { [name: string]: Float32Array | Int32Array }
   const ids = Array.from(batch.ids)
   // 24 places for 10 items: all are offered, so no logit is corrected; the places left over have no chance.
   expect(new Set(ids.slice(0, ITEMS)).size).toBe(ITEMS)
@@ -100,7 +100,8 @@ test('a small sample weighs popular items down', () => {
   const everyone = Int32Array.from({ length: many }, (_, i) => i)
   const popular = Array.from({ length: 500 }, (_, i) => Int32Array.of(0, 1 + (i % (many - 1))))
   const sampled = sampledCandidates(wide, everyone, popular, 64)
-  const batch = sampled.of(rowsOf(packEpoch(popular, 4, random(1)), 0, 8, 8), random(1))
+  const rows = rowsOf(packEpoch(popular, 4, random(1)), 0, 8, 8)
+  const batch = sampled.of(rows, random(1)) as { [name: string]: Float32Array | Int32Array }
   const logQ = new Map(Array.from(batch.ids, (id, i) => [Number(id), Number(batch.logQ[i])]))
   expect(logQ.get(0)).toBeCloseTo(0, 3) // half of all events: it is in every batch
   expect(Math.max(...[...logQ].filter(([id]) => id !== 0).map(([, value]) => value))).toBeLessThan(-2)
