@@ -42,6 +42,21 @@ const ENTRIES: readonly Entry[] = [
     load: () => import('./commands/evaluate.js'),
   },
   {
+    name: 'recommend',
+    summary: 'items for a person, known or described',
+    load: () => import('./commands/recommend.js'),
+  },
+  {
+    name: 'explain',
+    summary: 'why an item suits a person',
+    load: () => import('./commands/explain.js'),
+  },
+  {
+    name: 'audience',
+    summary: 'people for an item, known or described',
+    load: () => import('./commands/audience.js'),
+  },
+  {
     name: 'similar',
     summary: 'items like an item, or like a text',
     load: () => import('./commands/similar.js'),
@@ -53,6 +68,11 @@ const ENTRIES: readonly Entry[] = [
     load: () => import('./commands/add.js'),
   },
   { name: 'remove', summary: 'remove items', load: () => import('./commands/remove.js') },
+  {
+    name: 'forget',
+    summary: 'remove every trace of a person',
+    load: () => import('./commands/forget.js'),
+  },
   {
     name: 'stats',
     summary: 'what a project holds and what it serves',

@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import {
+  addDeviceFlags,
+  addExample,
+  addShellFlags,
+  type EncoderFlags,
+  idList,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+} from '../options.js'
+import { reasonLines } from '../reasons.js'
+import { runCommand } from '../shell.js'
+import { oneLine } from '../text.js'
+
+interface ExplainFlags extends ShellFlags, EncoderFlags {
+  readonly item: string
+  readonly user?: string
+  readonly likes?: string[]
+  readonly dislikes?: string[]
+  readonly text?: string
+}
+
+export function define(command: Command): void {
+  command
+    .description(
+      'Why an item suits a person: what they liked that speaks for it, and the sentences of its description and reviews without which it would score lower.',
+    )
+    .requiredOption('--item <id>', 'the item')
+    .option('--user <id>', 'somebody the project knows')
+    .option('--likes <ids>', 'items that the person likes, separated by commas', idList)
+    .option('--dislikes <ids>', 'items that the person does not like, separated by commas', idList)
+    .option('--text <text>', 'what the person is looking for')
+  addDeviceFlags(addShellFlags(command)).action((flags: ExplainFlags) =>
+    runCommand(flags, async (shell) => {
+      const project = await shell.open(flags)
+      const { dislikes, item, likes, text, user } = flags
+      const { signal } = shell.long
+      const explained = await project.explain({ item, user, likes, dislikes, text, signal })
+      shell.print(explained, () => {
+        const { basis, itemId, score, title } = explained
+        const lines = reasonLines(explained)
+        const why = lines.length === 0 ? ['Nothing that is known of the person speaks for it.'] : lines
+        return [`${oneLine(title ?? itemId)}: ${score.toFixed(4)} (basis: ${basis})`, ...why].join('\n')
+      })
+    }),
+  )
+  addExample(
+    command,
+    ...SAMPLE_PROJECT,
+    'textrec explain --dir books.textrec --user lizzie_b_reads --item dracula',
+    'textrec explain --dir books.textrec --likes frankenstein --text "old houses" --item dracula',
+  )
+}
