@@ -1,11 +1,9 @@
-import { type RankerRecipe, rankerOf } from '../ranking.js'
+import { rankerOf, type Scorer } from '../ranking.js'
 import type { Matrix, Ranker } from '../types.js'
 import type { Adapter } from './adapter.js'
-import type { TrainOptions } from './options.js'
-import { trainAdapter } from './train.js'
 
 /**
- * Ranks a catalogue by the adapter's scores. Closing the ranker leaves the adapter open.
+ * Ranks a catalogue by the adapter's scores.
  * @param texts [items, text] one row per item of `itemIds`
  */
 export async function adapterRanker(
@@ -14,9 +12,19 @@ export async function adapterRanker(
   itemIds: readonly string[],
   name = 'adapter',
 ): Promise<Ranker> {
+  return rankerOf(await adapterScorer(adapter, texts, itemIds, name))
+}
+
+/** The adapter's score of every item, for rankers that add others to it. Closing it leaves the adapter open. */
+export async function adapterScorer(
+  adapter: Adapter,
+  texts: Matrix,
+  itemIds: readonly string[],
+  name = 'adapter',
+): Promise<Scorer> {
   const items = await adapter.itemVectors(texts, adapter.idIndex(itemIds))
   const held = await adapter.holdItems(items)
-  return rankerOf({
+  return {
     name,
     itemCount: itemIds.length,
     scores: (people) =>
@@ -25,30 +33,5 @@ export async function adapterRanker(
         people.map((person) => person.items),
       ),
     close: () => adapter.releaseItems(held),
-  })
-}
-
-/**
- * Trains an adapter for an evaluation, on what its split allows.
- * @param texts [items, text] made from what was known at the split, one row per item of the table
- */
-export function adapterRecipe(
-  texts: Matrix,
-  textSpace: string,
-  options: Partial<TrainOptions> = {},
-): RankerRecipe {
-  return {
-    name: 'adapter',
-    fit: async ({ training, fitting, validation, seed, signal, onProgress }) => {
-      const data = { texts, textSpace, training, fitting, validation }
-      const { adapter, judged } = await trainAdapter(data, { seed, ...options }, { signal, onProgress })
-      await judged.close()
-      const ranker = await adapterRanker(adapter, texts, training.itemIds)
-      const close = async () => {
-        await ranker.close?.()
-        await adapter.close()
-      }
-      return { ...ranker, close }
-    },
   }
 }
