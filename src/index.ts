@@ -32,6 +32,8 @@ export type { VectorReport } from './project/item-vectors.js'
 // The project: open, import, index, ask.
 export { type NewItem, Recommender } from './project/recommender.js'
 export type { Stats } from './project/stats.js'
+export type { TrainReport } from './project/training.js'
+export type { TrainCallOptions as TrainOptions } from './project/training-options.js'
 export type { Records, UpsertReport } from './project/updates.js'
 // The built-in sample and the package's version.
 export { sampleFiles } from './sample/index.js'

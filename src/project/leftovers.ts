@@ -35,3 +35,10 @@ export async function removeUnused(store: Store): Promise<string[]> {
   const folder = join(store.directory, 'indexes')
   return existsSync(folder) ? [...unused, ...(await removeTemporary(folder))] : unused
 }
+
+/** Removes the models that are not served. Call with the 'train' lock held: a training puts its result there. */
+export async function removeUnusedModels(store: Store): Promise<string[]> {
+  const unused = unusedModels(store)
+  for (const folder of unused) await rm(folder, { recursive: true, force: true })
+  return unused
+}

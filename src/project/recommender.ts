@@ -36,7 +36,7 @@ import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
 import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
-import { encodeNow, textSpace, vectorOfNewItem } from './item-vectors.js'
+import { encodeNow, type ServedSpace, textSpace, vectorOfNewItem } from './item-vectors.js'
 import {
   type Live,
   LiveIndex,
@@ -46,7 +46,11 @@ import {
   textSpaceOf,
 } from './live-index.js'
 import { Recommending } from './recommending.js'
+import { needsRetraining, noteForgotten } from './retraining.js'
+import { servedSpaceOf } from './serving-model.js'
 import { projectStats, type Stats } from './stats.js'
+import { runTraining, type TrainReport } from './training.js'
+import type { TrainCallOptions } from './training-options.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
 
 /** An item that is asked about and not stored. */
@@ -218,7 +222,9 @@ export class Recommender {
     const live = liveState(this.store)
     const needsVectors = (records.items?.length ?? 0) + (records.reviews?.length ?? 0) > 0
     const encoder = live !== undefined && needsVectors ? await this.encoderOf(live) : undefined
-    const report = await upsertRecords(this.store, records, encoder, options.signal)
+    const report = await this.inServedSpace((served) =>
+      upsertRecords(this.store, records, encoder, options.signal, served),
+    )
     const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
     this.recommending.crowd.noteChanges(changed[0] + changed[1])
     return report
@@ -254,14 +260,17 @@ export class Recommender {
     this.recommending.forgetPeople()
     const rejectLines = await scrubRejects(this.store, user)
     const { users, items, ...counts } = this.store.forgetUser(user)
+    const retrain = users > 0 ? await noteForgotten(this.store) : needsRetraining(this.store)
     let itemsUpdated = 0
     if (encoder !== undefined) {
-      itemsUpdated = await encodeNow(this.store, encoder, touched)
+      itemsUpdated = await this.inServedSpace((served) =>
+        encodeNow(this.store, encoder, touched, undefined, served),
+      )
       await this.live.close()
       await runIndex(this.store, encoder, resolveOptions('index', INDEX, { rebuild: true }))
     }
     if (users > 0 && live !== undefined) await this.recommending.crowd.rebuild()
-    return { found: users > 0, ...counts, rejectLines, itemsUpdated, retrain: false }
+    return { found: users > 0, ...counts, rejectLines, itemsUpdated, retrain }
   }
 
   /**
@@ -277,6 +286,21 @@ export class Recommender {
       { store, state, encoder: () => this.encoderOf(state), threads: this.options.threads },
       options,
     )
+  }
+
+  /**
+   * Learns from the interactions what people who like this like: an adapter over the text vectors, item-item
+   * scores, and how to put them together. Published only if it is better on interactions that were held back
+   * than the frozen encoder, the item-item scores alone and what is live. Resumable.
+   * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, PROJECT_LOCKED, DEVICE_MISSING, OPTION_INVALID, ABORTED
+   */
+  async train(options: Partial<TrainCallOptions> = {}): Promise<TrainReport> {
+    this.requireOpen()
+    const { store } = this
+    const encoder = () => this.encoderOf(requireLiveState(store))
+    const report = await runTraining({ store, encoder }, options)
+    await this.recommending.crowd.update()
+    return report
   }
 
   async stats(): Promise<Stats> {
@@ -348,6 +372,12 @@ export class Recommender {
       )
     }
     return encoder
+  }
+
+  /** Runs `work` with the space in which items are served, where that is not the encoder's own. */
+  private inServedSpace<T>(work: (served: ServedSpace | undefined) => Promise<T>): Promise<T> {
+    if (liveState(this.store)?.model?.adapter === undefined) return work(undefined)
+    return this.live.use(({ state, model }) => work(servedSpaceOf(state.space, model)))
   }
 
   private requireOpen(): void {

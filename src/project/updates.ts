@@ -3,7 +3,7 @@ import { throwIfAborted } from '../errors.js'
 import { validateInteraction, validateItem, validateReview } from '../ingest/index.js'
 import type { KindCounts, Store } from '../store/index.js'
 import type { Interaction, Item, Review } from '../types.js'
-import { encodeNow } from './item-vectors.js'
+import { encodeNow, type ServedSpace } from './item-vectors.js'
 
 export interface Records {
   readonly items?: readonly Item[]
@@ -29,6 +29,7 @@ export async function upsertRecords(
   records: Records,
   encoder: Encoder | undefined,
   signal?: AbortSignal,
+  served?: ServedSpace,
 ): Promise<UpsertReport> {
   const items = (records.items ?? []).map(validateItem)
   const reviews = (records.reviews ?? []).map(validateReview)
@@ -37,6 +38,6 @@ export async function upsertRecords(
   const counts = store.write({ items, reviews, interactions })
   if (encoder === undefined) return { ...counts, encoded: 0 }
   const touched = [...new Set([...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)])]
-  const encoded = await encodeNow(store, encoder, touched, signal)
+  const encoded = await encodeNow(store, encoder, touched, signal, served)
   return { ...counts, encoded }
 }

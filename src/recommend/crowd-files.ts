@@ -5,7 +5,7 @@ import { fitScorer, readScorer, writeScorer } from '../collaborative/index.js'
 import type { Store } from '../store/index.js'
 import type { InteractionTable } from '../types.js'
 import { Crowd, type RatingRange } from './crowd.js'
-import { EASE_BY_DEFAULT_UP_TO, EASE_DEFAULT, NEIGHBOURS_DEFAULT, type ServingSettings } from './serving.js'
+import { defaultParameters, type ServingSettings } from './serving.js'
 
 const KIND = 'crowd'
 const KEYS = 'keys.i32'
@@ -47,7 +47,7 @@ export async function publishCrowd(
 ): Promise<void> {
   const all = store.interactions()
   const range = ratingRange(all)
-  const likedFrom = settings.minRating ?? (range && (range.lowest + range.highest) / 2)
+  const likedFrom = settings.minRating ?? middleOf(range)
   const liked = likedFrom === undefined ? all : store.interactions({ minRating: likedFrom })
   const itemKeys = Int32Array.from(store.itemKeys(liked.itemIds), (key) => key as number)
   const fields: Fields = {
@@ -59,10 +59,9 @@ export async function publishCrowd(
   }
   const counts = peoplePerItem(liked)
   const warm = Int32Array.from(counts.keys()).filter((item) => counts[item] > 0)
-  const standard = warm.length <= EASE_BY_DEFAULT_UP_TO ? EASE_DEFAULT : NEIGHBOURS_DEFAULT
   const scorer = fields.empty
     ? undefined
-    : await fitScorer(liked, settings.collaborative ?? standard, { signal })
+    : await fitScorer(liked, settings.collaborative ?? defaultParameters(warm.length), { signal })
   await publishFolder(crowdFolder(store.directory), KIND, async (folder) => {
     await writeNumbers(
       join(folder, KEYS),
@@ -98,6 +97,15 @@ export async function openCrowd(
     likedFrom: likedFrom ?? undefined,
   })
   return { crowd, origin: { events, settings } }
+}
+
+/** From which rating on an event speaks for its item, where nobody says: the middle of the catalogue's own scale. */
+export function likedFromOf(table: InteractionTable): number | undefined {
+  return middleOf(ratingRange(table))
+}
+
+function middleOf(range: RatingRange | undefined): number | undefined {
+  return range && (range.lowest + range.highest) / 2
 }
 
 function ratingRange({ values }: InteractionTable): RatingRange | undefined {

@@ -27,3 +27,8 @@ export const NEIGHBOURS_DEFAULT: CollaborativeParameters = {
   shrinkage: 10,
   recency: 1,
 }
+
+/** How item-item scores are made where training has not chosen. @param warm items with interactions */
+export function defaultParameters(warm: number): CollaborativeParameters {
+  return warm <= EASE_BY_DEFAULT_UP_TO ? EASE_DEFAULT : NEIGHBOURS_DEFAULT
+}

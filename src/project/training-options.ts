@@ -1,0 +1,20 @@
+import { TRAIN_OPTIONS, type TrainOptions } from '../adapter/index.js'
+import { choice, longRunning, number, type OptionTable, optional } from '../options.js'
+import type { DeviceChoice } from '../types.js'
+import type { LongOptions } from './defaults.js'
+
+/** Everything of the adapter's training (see TrainOptions), and what is decided around it. */
+export interface TrainCallOptions extends LongOptions, Omit<TrainOptions, 'checkpoint' | 'device' | 'refit'> {
+  readonly device: DeviceChoice
+  /** From which rating an interaction counts as liked. The middle of the catalogue's own scale when absent. */
+  readonly minRating: number | undefined
+}
+
+const { checkpoint: _, device: __, refit: ___, ...adapterOptions } = TRAIN_OPTIONS
+
+export const TRAIN: OptionTable<TrainCallOptions> = {
+  ...adapterOptions,
+  ...(longRunning as OptionTable<LongOptions>),
+  device: choice('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
+  minRating: optional(number(0, -1e9, 1e9)),
+}
