@@ -21,6 +21,8 @@ export function textSpace(encoder: Encoder): string {
 export interface ItemTexts {
   readonly source: ItemSource
   readonly document: string
+  /** Written reviews that are not among `reviews`. */
+  readonly leftOut: number
   readonly reviews: readonly { readonly review: ItemSource['reviews'][number]; readonly text: string }[]
 }
 
@@ -28,10 +30,12 @@ export function textsOf(source: ItemSource): ItemTexts {
   const written = source.reviews
     .map((review) => ({ ...review, document: reviewDocument(review) }))
     .filter(({ document }) => document !== '')
+  const chosen = chooseReviews(written)
   return {
     source,
     document: itemDocument(source),
-    reviews: chooseReviews(written).map(({ review }) => ({ review, text: review.document })),
+    leftOut: written.length - chosen.length,
+    reviews: chosen.map(({ review }) => ({ review, text: review.document })),
   }
 }
 
@@ -49,6 +53,10 @@ export interface VectorReport {
   readonly encoded: number
   /** Texts longer than the encoder reads at once, encoded in overlapping windows. */
   readonly split: number
+  /** Texts so long that evenly spread windows stand for the whole. */
+  readonly sampled: number
+  /** Reviews beyond the most telling ones of their item (PROFILE_DEFAULTS.reviewsPerItem), not encoded. */
+  readonly reviewsLeftOut: number
   readonly tokens: number
 }
 
@@ -56,6 +64,8 @@ interface LongRun {
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
+
+const NOTHING = { withoutText: 0, texts: 0, encoded: 0, split: 0, sampled: 0, reviewsLeftOut: 0, tokens: 0 }
 
 /** Items whose texts are gathered at a time: enough for batches of like length, few enough for memory. */
 const ITEMS_AT_A_TIME = 4096
@@ -71,15 +81,23 @@ export async function updateItemVectors(
 ): Promise<VectorReport> {
   const space = textSpace(encoder)
   const stale = store.staleItems(space)
-  const report = { items: stale.length, withoutText: 0, texts: 0, encoded: 0, split: 0, tokens: 0 }
+  const report = { ...NOTHING, items: stale.length }
+  let encoded = 0
   for (let start = 0; start < stale.length; start += ITEMS_AT_A_TIME) {
     const chunk = stale.slice(start, start + ITEMS_AT_A_TIME)
-    const part = await vectorsOfItems(store, encoder, chunk, { signal, onProgress })
-    report.withoutText += part.withoutText
-    report.texts += part.texts
-    report.encoded += part.encoded
-    report.split += part.split
-    report.tokens += part.tokens
+    // How many texts the later items have is not known yet: about as many as these.
+    const share = (start + chunk.length) / stale.length
+    const part = await vectorsOfItems(store, encoder, chunk, {
+      signal,
+      onProgress: (progress) =>
+        onProgress?.({
+          ...progress,
+          done: encoded + progress.done,
+          total: Math.round((encoded + (progress.total ?? 0)) / share),
+        }),
+    })
+    encoded += part.encoded
+    for (const name of Object.keys(part) as (keyof typeof part)[]) report[name] += part[name]
   }
   return report
 }
@@ -100,6 +118,8 @@ async function vectorsOfItems(
     texts: texts.length,
     encoded: embedded.encoded,
     split: embedded.split,
+    sampled: embedded.sampled,
+    reviewsLeftOut: items.reduce((sum, { leftOut }) => sum + leftOut, 0),
     tokens: embedded.tokens,
   }
 }

@@ -57,13 +57,20 @@ export function indexSummary({ encoder, vectors, index, seconds }: IndexReport):
 }
 
 function encodedFacts(vectors: VectorReport, seconds: number): (readonly [string, string])[] {
-  const { items, withoutText, texts, encoded, tokens, split } = vectors
+  const { items, withoutText, texts, encoded, tokens, split, sampled, reviewsLeftOut } = vectors
   const rate = encoded > 0 && seconds > 0 ? `, ${figure(encoded / seconds)} texts/s` : ''
+  const rest = [
+    ...(sampled > 0 ? [`${plural(sampled, 'very long text')} sampled`] : []),
+    ...(reviewsLeftOut > 0
+      ? [`${plural(reviewsLeftOut, 'review')} left out of items with many more telling ones`]
+      : []),
+  ]
   return [
     ['items', `${figure(items)} brought up to date, ${figure(withoutText)} of them without any text`],
     [
       'texts',
       `${figure(encoded)} of ${figure(texts)} encoded in ${duration(seconds)}${rate}; ${plural(tokens, 'token')}, ${plural(split, 'text')} read in several windows`,
     ],
+    ...(rest.length > 0 ? [['not read', rest.join('; ')] as const] : []),
   ]
 }
