@@ -1,3 +1,4 @@
+import type { Value } from '../../onnx/graph.js'
 import type { TrainingModel } from '../../onnx/optimizer.js'
 import { softplus } from './softplus.js'
 
@@ -16,7 +17,7 @@ export interface BprShape {
 /**
  * BPR matrix factorization (Rendle et al. 2009): score(u, i) = <p_u, q_i> + b_i, and for a person u with item i
  * and without item j the loss is -ln sigmoid(score(u, i) - score(u, j)) plus the regularization.
- * Batch: 'people', 'taken', 'other' int32 [batch].
+ * Batch: 'people' int32 [batch]; 'pairs' int32 [2 * batch], all i and then all j (one gather has one gradient).
  */
 export function bprModel({ people, items, factors, batch, regularization }: BprShape): TrainingModel {
   return {
@@ -26,14 +27,15 @@ export function bprModel({ people, items, factors, batch, regularization }: BprS
       const personTable = parameter('people', [people, factors], { deviation: 0.1 * deviation }, false)
       const itemTable = parameter('items', [items, factors], { deviation: 0.1 * deviation }, false)
       const biasTable = parameter('bias', [items, 1], { fill: 0 }, false)
-      const [user, taken, other] = ['people', 'taken', 'other'].map((name) => feed(name, 'int32', [batch]))
+      const user = feed('people', 'int32', [batch])
+      const pairs = feed('pairs', 'int32', [2 * batch])
       const p = ops.gatherRows(personTable, user)
-      const q = ops.sub(ops.gatherRows(itemTable, taken), ops.gatherRows(itemTable, other))
-      const bias = ops.sub(ops.gatherRows(biasTable, taken), ops.gatherRows(biasTable, other))
-      const margin = ops.add(ops.reduceSum(ops.mul(p, q), [1], true), bias)
+      const q = ops.gatherRows(itemTable, pairs)
+      const bias = ops.gatherRows(biasTable, pairs)
+      const less = (x: Value) => ops.sub(ops.slice(x, 0, 0, batch), ops.slice(x, 0, batch, 2 * batch))
+      const margin = ops.add(ops.reduceSum(ops.mul(p, less(q)), [1], true), less(bias))
       const fit = ops.mean(softplus(ops, ops.neg(margin)))
-      const touched = [p, ops.gatherRows(itemTable, taken), ops.gatherRows(itemTable, other)]
-      const squares = touched.map((x) => ops.sum(ops.mul(x, x))).reduce((a, b) => ops.add(a, b))
+      const squares = ops.add(ops.sum(ops.mul(p, p)), ops.sum(ops.mul(q, q)))
       return ops.add(fit, ops.mul(squares, regularization / batch))
     },
   }

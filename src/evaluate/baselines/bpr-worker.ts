@@ -38,11 +38,7 @@ async function train(request: BprRequest, context: CallContext): Promise<BprFact
   try {
     for (let step = 1; step <= last; step++) {
       throwIfAborted(context.signal, 'Training the baseline bpr')
-      const triples = {
-        people: new Int32Array(batch),
-        taken: new Int32Array(batch),
-        other: new Int32Array(batch),
-      }
+      const triples = { people: new Int32Array(batch), pairs: new Int32Array(2 * batch) }
       for (let i = 0; i < batch; i++) {
         const pair = source.integer(request.users.length)
         const user = request.users[pair]
@@ -52,8 +48,8 @@ async function train(request: BprRequest, context: CallContext): Promise<BprFact
           other = source.integer(request.items)
         }
         triples.people[i] = user
-        triples.taken[i] = request.taken[pair]
-        triples.other[i] = other
+        triples.pairs[i] = request.taken[pair]
+        triples.pairs[batch + i] = other
       }
       await nativeStep(() => training.step(triples, rate))
       if (!snapshots.includes(step)) continue

@@ -8,12 +8,12 @@ import type { BprFactors, BprRequest } from './bpr-worker.js'
 const FACTORS = 64
 const RATE = 0.005
 const BATCH = 1024
-const REGULARIZATIONS = [0.001, 0.01, 0.03] as const
+const REGULARIZATIONS = [0.01, 0.03, 0.1] as const
 /** Passes over the pairs; a small table gets at least LEAST_STEPS steps a pass. */
-const EPOCHS = [10, 20, 40, 80, 160] as const
+const EPOCHS = [10, 20, 40, 80] as const
 const LEAST_STEPS = 12
 /** What is taken where validation cannot choose. */
-const STANDARD = { regularization: 0.01, epochs: 80 } as const
+const STANDARD = { regularization: 0.03, epochs: 40 } as const
 
 interface BprParameters {
   readonly regularization: number
