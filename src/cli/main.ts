@@ -37,6 +37,11 @@ const ENTRIES: readonly Entry[] = [
     load: () => import('./commands/index.js'),
   },
   {
+    name: 'train',
+    summary: 'learn from the interactions; published if better',
+    load: () => import('./commands/train.js'),
+  },
+  {
     name: 'evaluate',
     summary: 'compare models on held-out interactions',
     load: () => import('./commands/evaluate.js'),

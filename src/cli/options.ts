@@ -91,6 +91,12 @@ export function wholeNumber(least: number): (text: string) => number {
   }
 }
 
+export function anyNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
 export function jsonObject(text: string): object {
   let value: unknown
   try {

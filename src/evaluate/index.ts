@@ -12,6 +12,7 @@ export {
   type SliceResult,
 } from './compare.js'
 export { type Evidence, evidenceOf, HeldOut, requireHonestSplit, requireNoLeak } from './held-out.js'
-export { comparisonPage } from './report/html.js'
+export { curvesPlot } from './report/curves.js'
+export { comparisonPage, escapeHtml, htmlPage, htmlTable } from './report/html.js'
 export { comparisonTable } from './report/table.js'
 export { type Split, type SplitOptions, splitTable } from './split.js'

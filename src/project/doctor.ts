@@ -3,8 +3,10 @@ import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
 import { openIndex } from '../vector-index/index.js'
 import type { DoctorOptions } from './defaults.js'
-import { removeUnused, unusedIndexes } from './leftovers.js'
+import { removeUnused, removeUnusedModels, unusedIndexes, unusedModels } from './leftovers.js'
 import { indexFolder, liveState } from './live-index.js'
+import { needsRetraining } from './retraining.js'
+import { openServingModel } from './serving-model.js'
 
 export interface Check {
   readonly name: string
@@ -27,14 +29,17 @@ export interface DoctorReport {
  * Examines database, live index and leftovers of killed processes. With `repair`, whatever can be made again
  * from the database is: the database itself is the truth and is never touched.
  * @param rebuild makes and publishes a new index
+ * @param withdraw goes back to the encoder's own space: what was learnt cannot be made from the database at once
  */
 export async function examine(
   store: Store,
   options: DoctorOptions,
   rebuild: () => Promise<void>,
+  withdraw: () => Promise<void>,
 ): Promise<DoctorReport> {
   const checks = [checkDatabase(store)]
   const databaseIsSound = checks[0].ok
+  checks.push(await repairing(await checkModel(store), options.repair && databaseIsSound, withdraw))
   checks.push(await repairing(await checkIndex(store), options.repair && databaseIsSound, rebuild))
   checks.push(
     await repairing(checkLeftovers(store), options.repair, async () => {
@@ -43,6 +48,12 @@ export async function examine(
         await removeUnused(store)
       } finally {
         lock.release()
+      }
+      const training = acquireLock(store.directory, 'train')
+      try {
+        await removeUnusedModels(store)
+      } finally {
+        training.release()
       }
     }),
   )
@@ -93,14 +104,36 @@ async function checkIndex(store: Store): Promise<Check> {
   }
 }
 
+async function checkModel(store: Store): Promise<Check> {
+  const name = 'model'
+  const model = liveState(store)?.model
+  if (model === undefined) return { name, ok: true, fact: 'Nothing has been trained yet.' }
+  try {
+    const opened = await openServingModel(store.directory, model)
+    await opened.close()
+  } catch (error) {
+    if (!isTextrecError(error)) throw error
+    const remedy = "Run 'textrec doctor --repair' to go back to frozen text, then 'textrec train'."
+    return { name, ok: false, fact: error.fact, remedy }
+  }
+  return needsRetraining(store)
+    ? {
+        name,
+        ok: false,
+        fact: 'What is live has learnt from somebody who was forgotten since.',
+        remedy: "Run 'textrec train'; or 'textrec doctor --repair' to go back to frozen text.",
+      }
+    : { name, ok: true, fact: 'The trained model opens.' }
+}
+
 function checkLeftovers(store: Store): Check {
-  const unused = unusedIndexes(store)
+  const unused = [...unusedIndexes(store), ...unusedModels(store)]
   return unused.length === 0
-    ? { name: 'leftovers', ok: true, fact: 'No unused index folders.' }
+    ? { name: 'leftovers', ok: true, fact: 'No unused folders of indexes or models.' }
     : {
         name: 'leftovers',
         ok: false,
-        fact: `${unused.length} index folders are not used by anything.`,
+        fact: `${unused.length} folders of indexes or models are not used by anything.`,
         remedy: "Run 'textrec doctor --repair' to remove them.",
       }
 }

@@ -49,7 +49,7 @@ import { Recommending } from './recommending.js'
 import { needsRetraining, noteForgotten } from './retraining.js'
 import { servedSpaceOf } from './serving-model.js'
 import { projectStats, type Stats } from './stats.js'
-import { runTraining, type TrainReport } from './training.js'
+import { runTraining, type TrainReport, withdrawModel } from './training.js'
 import type { TrainCallOptions } from './training-options.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
 
@@ -312,9 +312,13 @@ export class Recommender {
   async doctor(options: Partial<DoctorOptions> = {}): Promise<DoctorReport> {
     this.requireOpen()
     const resolved = resolveOptions('doctor', DOCTOR, options)
-    return examine(this.store, resolved, async () => {
+    const rebuild = async () => {
       await this.live.close()
       await this.index({ rebuild: true, signal: resolved.signal })
+    }
+    return examine(this.store, resolved, rebuild, async () => {
+      await this.live.close()
+      await withdrawModel(this.store, await this.encoderOf(requireLiveState(this.store)), resolved)
     })
   }
 

@@ -5,6 +5,7 @@ import type { Store } from '../store/index.js'
 import type { TimeKind } from '../types.js'
 import { readIndexManifest } from '../vector-index/index.js'
 import { indexFolder, liveState } from './live-index.js'
+import { needsRetraining } from './retraining.js'
 
 export interface Stats {
   readonly items: number
@@ -27,11 +28,22 @@ export interface Stats {
     /** ISO 8601. */
     readonly builtAt: string
   }
+  /** What training has published and is served; absent where nothing was. */
+  readonly trained?: {
+    readonly id: string
+    /** False where frozen text did better than an adapter. */
+    readonly adapter: boolean
+    /** Of the item-item scores in the fused score; from 0 to 1. */
+    readonly collaborativeShare: number
+    /** Somebody it learnt from has been forgotten since: train again. */
+    readonly retrain: boolean
+  }
   /** Items with a vector now, and items whose text changed since theirs was made. */
   readonly itemsWithVector: number
   readonly itemsStale: number
   readonly databaseBytes: number
   readonly indexBytes: number
+  readonly modelBytes: number
   readonly textrec: string
   readonly sqlite: string
 }
@@ -62,6 +74,16 @@ export async function projectStats(store: Store): Promise<Stats> {
             builtAt: manifest.builtAt,
           },
         }),
+    ...(state?.model === undefined
+      ? {}
+      : {
+          trained: {
+            id: state.model.id,
+            adapter: state.model.adapter !== undefined,
+            collaborativeShare: state.model.settings.collaborativeShare,
+            retrain: needsRetraining(store),
+          },
+        }),
     itemsWithVector: state === undefined ? 0 : store.countItemVectors(state.space),
     itemsStale: state === undefined ? counts.items : store.staleItems(state.space).length,
     databaseBytes: ['catalog.db', 'catalog.db-wal'].reduce(
@@ -69,6 +91,7 @@ export async function projectStats(store: Store): Promise<Stats> {
       0,
     ),
     indexBytes: folderSize(join(store.directory, 'indexes')),
+    modelBytes: folderSize(join(store.directory, 'adapters')),
     textrec: version,
     sqlite: store.sqliteVersion,
   }

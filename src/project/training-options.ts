@@ -1,5 +1,5 @@
 import { TRAIN_OPTIONS, type TrainOptions } from '../adapter/index.js'
-import { choice, longRunning, number, type OptionTable, optional } from '../options.js'
+import { choice, longRunning, number, type OptionTable, optional, text } from '../options.js'
 import type { DeviceChoice } from '../types.js'
 import type { LongOptions } from './defaults.js'
 
@@ -8,6 +8,8 @@ export interface TrainCallOptions extends LongOptions, Omit<TrainOptions, 'check
   readonly device: DeviceChoice
   /** From which rating an interaction counts as liked. The middle of the catalogue's own scale when absent. */
   readonly minRating: number | undefined
+  /** File for a report in HTML, with curves, that needs no network. */
+  readonly report: string | undefined
 }
 
 const { checkpoint: _, device: __, refit: ___, ...adapterOptions } = TRAIN_OPTIONS
@@ -17,4 +19,5 @@ export const TRAIN: OptionTable<TrainCallOptions> = {
   ...(longRunning as OptionTable<LongOptions>),
   device: choice('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
   minRating: optional(number(0, -1e9, 1e9)),
+  report: optional(text('')),
 }

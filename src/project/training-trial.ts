@@ -153,7 +153,7 @@ class TrialRun {
 
   private async train(texts: Matrix, coldTexts: Matrix, device: Device): Promise<TrainedAdapter | undefined> {
     const { store, encoder, split, options } = this.source
-    const { signal, onProgress, minRating: _, ...adapterOptions } = options
+    const { signal, onProgress, minRating: _, report: __, ...adapterOptions } = options
     const data = {
       texts,
       coldTexts,

@@ -23,6 +23,7 @@ import { requireLiveState } from './live-index.js'
 import { forgottenCount, needsRetraining } from './retraining.js'
 import { adapterFolder, type LiveModel } from './serving-model.js'
 import { TRAIN, type TrainCallOptions } from './training-options.js'
+import { trainingPage } from './training-page.js'
 import { runTrial, type Trial } from './training-trial.js'
 
 /** What a training did, and why it ended as it did. */
@@ -97,6 +98,7 @@ export async function runTraining(
         requireNobodyForgotten(store, forgotten)
         await serve(store, encoder, model, options)
       }
+      if (options.report !== undefined) await writeFile(options.report, await trainingPage(report))
       return report
     } finally {
       await trial.close()
@@ -190,6 +192,15 @@ async function saveModel(
     },
     forgotten,
   }
+}
+
+/** Goes back to the encoder's own space. What was trained is removed by whoever holds the 'train' lock next. */
+export function withdrawModel(
+  store: Store,
+  encoder: Encoder,
+  { signal }: Pick<LongOptions, 'signal'>,
+): Promise<void> {
+  return serve(store, encoder, undefined, { signal, onProgress: undefined })
 }
 
 /** Builds and publishes the index of a model, or of the text alone, and switches to both in one commit. */

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import {
   addDeviceFlags,
   addExample,
   addShellFlags,
+  anyNumber,
   type EncoderFlags,
   idList,
   SAMPLE_PROJECT,
@@ -77,10 +78,4 @@ export function define(command: Command): void {
     'textrec evaluate --dir books.textrec --split hold-last --models popular,bm25,frozen --baseline popular',
     'textrec evaluate --dir books.textrec --cold-items 10% --models bm25,frozen',
   )
-}
-
-export function anyNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
-  return value
 }

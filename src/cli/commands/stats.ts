@@ -42,7 +42,19 @@ function statsTable(stats: Stats): string {
         ? "none yet: run 'textrec index'"
         : `${live.kind}, ${figure(live.size)} x ${live.dim}, recall@10 ${live.recall.toFixed(4)}, built ${live.builtAt}`,
     ],
-    ['on disk', `${bytes(stats.databaseBytes)} database, ${bytes(stats.indexBytes)} index`],
+    ['trained', trainedFact(stats.trained)],
+    [
+      'on disk',
+      `${bytes(stats.databaseBytes)} database, ${bytes(stats.indexBytes)} index, ${bytes(stats.modelBytes)} trained`,
+    ],
     ['versions', `textrec ${stats.textrec}, SQLite ${stats.sqlite}`],
   ])
+}
+
+function trainedFact(trained: Stats['trained']): string {
+  if (trained === undefined) return "nothing yet: run 'textrec train'"
+  const text = trained.adapter ? 'adapter' : 'frozen text'
+  const share = Math.round(100 * trained.collaborativeShare)
+  const again = trained.retrain ? "; somebody it learnt from was forgotten: run 'textrec train'" : ''
+  return `${text} with ${share} % item-item scores${again}`
 }

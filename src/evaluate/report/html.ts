@@ -15,18 +15,16 @@ export async function comparisonPage(comparison: Comparison): Promise<string> {
   const { k, split, baseline, results, seed } = comparison
   const plots = await comparisonPlots(comparison)
   const metrics = Object.keys(results[0].metrics)
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>textrec: ${escapeHtml(split.name)}</title><style>${STYLE}</style></head>
-<body>
-<h1>Evaluation: ${escapeHtml(split.name)}</h1>
+  return htmlPage(
+    split.name,
+    `<h1>Evaluation: ${escapeHtml(split.name)}</h1>
 <p>${split.cases} rankings of ${split.people} people over the whole catalogue of ${split.items} items; ${split.trainingInteractions} interactions to learn from. ${split.notes.map(escapeHtml).join(' ')}</p>
 <p>Each figure is taken per person, then averaged; intervals are 95 % bootstrap intervals over people (seed ${seed}). Rankings leave out what a person already has; equal scores go to the smaller item number.</p>
 <h2>NDCG@${k}</h2>
 ${plots.figures}
 <h2>Against ${escapeHtml(baseline)}, paired by person</h2>
 ${results.length > 1 ? plots.differences : '<p>There is nothing to compare.</p>'}
-${table(
+${htmlTable(
   ['ranker', 'difference', '95 %', 'p', 'significant'],
   results
     .filter(({ difference }) => difference !== undefined)
@@ -36,12 +34,12 @@ ${table(
     }),
 )}
 <h2>All metrics</h2>
-${table(
+${htmlTable(
   ['ranker', ...metrics],
   results.map((result) => [result.name, ...metrics.map((metric) => figure(result.metrics[metric].mean))]),
 )}
 <h2>The lists as a whole, at ${k}</h2>
-${table(
+${htmlTable(
   ['ranker', ...Object.keys(results[0].lists), 'seconds to fit', 'seconds to rank'],
   results.map((result) => [
     result.name,
@@ -52,14 +50,24 @@ ${table(
 )}
 <h2>By kind of target and length of history</h2>
 ${plots.slices}
-${table(
+${htmlTable(
   ['slice', 'people', ...results.map(({ name }) => name)],
   results[0].slices.map(({ by, slice, people }, i) => [
     `${by}: ${slice}`,
     String(people),
     ...results.map((result) => sliceFigure(result, i, k)),
   ]),
-)}
+)}`,
+  )
+}
+
+/** A page that needs nothing else. @param body HTML, everything foreign in it escaped */
+export function htmlPage(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>textrec: ${escapeHtml(title)}</title><style>${STYLE}</style></head>
+<body>
+${body}
 </body>
 </html>
 `
@@ -69,7 +77,7 @@ function sliceFigure(result: RankerResult, slice: number, k: number): string {
   return figure(result.slices[slice].metrics[`ndcg@${k}`].mean)
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function htmlTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[], tag: string) =>
     `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`
   return `<table>\n${line(head, 'th')}\n${rows.map((cells) => line(cells, 'td')).join('\n')}\n</table>`
@@ -82,6 +90,6 @@ const ENTITIES: { readonly [character: string]: string } = {
   '"': '&quot;',
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => ENTITIES[character])
 }

@@ -71,7 +71,8 @@ export async function comparisonPlots(comparison: Comparison): Promise<{
   }
 }
 
-async function library() {
+/** The plotting library and a document to draw in. */
+export async function library() {
   try {
     const [plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
     return { plot, document: parseHTML('<html><body></body></html>').document }
@@ -85,6 +86,6 @@ async function library() {
   }
 }
 
-function svg(element: { readonly outerHTML: string }): string {
+export function svg(element: { readonly outerHTML: string }): string {
   return element.outerHTML
 }

@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import type { TrainReport } from '../../index.js'
+import {
+  addDeviceFlags,
+  addExample,
+  addShellFlags,
+  anyNumber,
+  type EncoderFlags,
+  SAMPLE_PROJECT,
+  type ShellFlags,
+  wholeNumber,
+} from '../options.js'
+import { runCommand } from '../shell.js'
+import { facts, table } from '../table.js'
+import { duration, figure, plural } from '../text.js'
+
+interface TrainFlags extends ShellFlags, EncoderFlags {
+  readonly epochs?: number
+  readonly patience?: number
+  readonly seed?: number
+  readonly minRating?: number
+  readonly report?: string
+}
+
+export function define(command: Command): void {
+  command.description(
+    'Learn from the interactions what people who like this like. Published only if it is better, on interactions that were held back, than the frozen encoder, item-item scores alone and what is live. Stopped at any moment, it goes on from there when run again.',
+  )
+  addDeviceFlags(addShellFlags(command))
+    .option('--epochs <n>', 'passes over all histories, at most (default: 60)', wholeNumber(1))
+    .option('--patience <n>', 'stop after so many without a better validation (default: 6)', wholeNumber(1))
+    .option('--seed <n>', 'decides every random choice (default: 1)', wholeNumber(0))
+    .option(
+      '--min-rating <n>',
+      "from which rating an interaction counts as liked (default: the middle of the catalogue's scale)",
+      anyNumber,
+    )
+    .option('--report <file.html>', 'write a report with curves that needs no network')
+    .action((flags: TrainFlags) =>
+      runCommand(flags, async (shell) => {
+        const project = await shell.open(flags)
+        const { epochs, patience, seed, minRating, device, threads, report: file } = flags
+        const report = await project.train({
+          ...shell.long,
+          epochs,
+          patience,
+          seed,
+          minRating,
+          device,
+          threads,
+          report: file,
+        })
+        if (file !== undefined) shell.note(`The report is in ${file}.`)
+        shell.print(report, () => trainSummary(report))
+      }),
+    )
+  addExample(
+    command,
+    ...SAMPLE_PROJECT,
+    'textrec train --dir books.textrec --epochs 4',
+    'textrec similar --dir books.textrec dracula -k 5',
+  )
+}
+
+type Judged = TrainReport['judged'][number]
+
+/** What was decided and why, what it was compared with, and what there was to choose from. */
+export function trainSummary(report: TrainReport): string {
+  const { adapter, contests, notes, validation, seconds } = report
+  const about = facts([
+    [report.published ? 'published' : 'kept', report.why],
+    [
+      'judged by',
+      `${plural(validation.cases, 'ranking')} of ${figure(validation.people)} people (${validation.split}), and ${figure(validation.coldCases)} of hidden items`,
+    ],
+    ...(report.withdrawn
+      ? [['withdrawn', 'what was live had learnt from somebody who was forgotten'] as const]
+      : []),
+    ...(adapter === undefined
+      ? []
+      : [
+          [
+            'adapter',
+            `${plural(adapter.bestEpoch, 'epoch')} ${adapter.ids ? 'with' : 'without'} IDs; trained share ${adapter.blend.warm} for items with interactions, ${adapter.blend.cold} for new ones`,
+          ] as const,
+        ]),
+    ['took', `${duration(seconds)} on ${report.device}`],
+    ...notes.map((note) => ['note', note] as const),
+  ])
+  const against = table(
+    [
+      { head: `${report.candidate.name} less` },
+      { head: 'NDCG@10', align: 'right' },
+      { head: '95 %', align: 'right' },
+      { head: 'new items: recall@10', align: 'right' },
+      { head: '95 %', align: 'right' },
+      { head: '' },
+    ],
+    contests.map(({ against, overall, cold, won }) => [
+      against,
+      signed(overall.mean),
+      `${signed(overall.low)} to ${signed(overall.high)}`,
+      cold === undefined ? '' : signed(cold.mean),
+      cold === undefined ? '' : `${signed(cold.low)} to ${signed(cold.high)}`,
+      won ? 'better' : 'not better',
+    ]),
+  )
+  const all = table(
+    [
+      { head: 'judged' },
+      { head: 'NDCG@10', align: 'right' },
+      { head: '95 %', align: 'right' },
+      { head: 'new items: recall@10', align: 'right' },
+    ],
+    bestOfEachKind(report.judged).map(({ name, overall, cold }) => [
+      name,
+      overall.mean.toFixed(4),
+      `${overall.low.toFixed(4)} to ${overall.high.toFixed(4)}`,
+      cold === undefined ? '' : cold.mean.toFixed(4),
+    ]),
+  )
+  return [about, against, all].join('\n\n')
+}
+
+/** Text alone, the best mixture of each text, and what had to be beaten; all of them are in the JSON. */
+function bestOfEachKind(judged: readonly Judged[]): readonly Judged[] {
+  const seen = new Set<string>()
+  return judged.filter(({ name }) => {
+    const kind = name.replace(/ \+ .*/, ' +')
+    if (seen.has(kind)) return false
+    seen.add(kind)
+    return true
+  })
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`
+}
