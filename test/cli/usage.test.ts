@@ -5,7 +5,21 @@ import { ended, MAIN, start, temporaryFolder, textrec } from './textrec.js'
 
 const folder = temporaryFolder()
 
-const COMMANDS = ['demo', 'import', 'index', 'similar', 'search', 'add', 'remove', 'stats', 'doctor']
+const COMMANDS = [
+  'demo',
+  'import',
+  'index',
+  'recommend',
+  'explain',
+  'audience',
+  'similar',
+  'search',
+  'add',
+  'remove',
+  'forget',
+  'stats',
+  'doctor',
+]
 
 describe('help', () => {
   test('lists every command', async () => {

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { EaseScorer } from '#src/collaborative/index.js'
+import { matrix, normalize, row } from '#src/math/matrix.js'
+import { random } from '#src/math/random.js'
+import { Crowd } from '#src/recommend/crowd.js'
+import { textScore } from '#src/recommend/pool.js'
+import { type Question, recommendFor, type Shelf } from '#src/recommend/recommend.js'
+import { sampleOf } from '#src/recommend/scale.js'
+import { SERVING_DEFAULTS } from '#src/recommend/serving.js'
+import { FROZEN_TEXT } from '#src/recommend/space.js'
+import { scoreOf, type Taste, tasteOf } from '#src/recommend/taste.js'
+import { Store } from '#src/store/index.js'
+import { ExactIndex } from '#src/vector-index/index.js'
+
+const ITEMS = 600
+const DIM = 16
+const draw = random(11)
+const folder = mkdtempSync(join(tmpdir(), 'textrec-recommend-'))
+let shelf: Shelf
+let keys: Int32Array
+
+/** Every item has a vector but each tenth; every third is warm, with random item-item scores. */
+beforeAll(async () => {
+  const store = Store.open(join(folder, 'p'), { create: true })
+  store.write({
+    items: Array.from({ length: ITEMS }, (_, i) => ({ id: `i${i}`, attributes: { brand: `b${i % 40}` } })),
+  })
+  keys = store.filterItems({})
+  const described = keys.filter((_, i) => i % 10 !== 0)
+  const vectors = matrix(described.length, DIM)
+  for (let i = 0; i < vectors.rows; i++) for (let j = 0; j < DIM; j++) row(vectors, i)[j] = draw.normal()
+  for (let i = 0; i < vectors.rows; i++) normalize(row(vectors, i))
+  const warm = keys.filter((_, i) => i % 3 === 0)
+  const weights = Float32Array.from({ length: warm.length ** 2 }, () => (draw.next() < 0.2 ? draw.next() : 0))
+  const positions = Int32Array.from(warm.keys())
+  const parameters = { kind: 'ease' as const, lambda: 1, recency: 1 }
+  const crowd = new Crowd({
+    keys: warm,
+    counts: warm.map(() => 1 + draw.integer(50)),
+    scorer: new EaseScorer(positions, warm.length, weights, parameters),
+    range: undefined,
+    likedFrom: undefined,
+  })
+  shelf = { store, crowd, index: await ExactIndex.create(described, vectors) }
+})
+afterAll(async () => {
+  await shelf.index.close()
+  shelf.store.close()
+  rmSync(folder, { recursive: true })
+})
+
+const plain: Question = {
+  k: 10,
+  allowed: undefined,
+  blocked: new Set(),
+  excludeSeen: true,
+  diversity: 0,
+  atMostPer: [],
+  boosts: [],
+  pins: [],
+  minScore: undefined,
+  novelty: 0,
+}
+
+async function somebody(events: number): Promise<Taste> {
+  const items = Int32Array.from({ length: events }, () => keys[draw.integer(ITEMS)])
+  const { index, crowd } = shelf
+  const source = {
+    index,
+    crowd,
+    space: FROZEN_TEXT,
+    settings: SERVING_DEFAULTS,
+    sample: sampleOf(index, keys),
+  }
+  return tasteOf(source, { items, values: new Float32Array(events).fill(Number.NaN) })
+}
+
+/** The slow and obvious way: every item's score, sorted. */
+function twin(taste: Taste, question: Question): number[] {
+  const { crowd, index } = shelf
+  const boost = (key: number) =>
+    question.boosts.reduce((sum, { keys: some, by }) => sum + (some.includes(key) ? by : 0), 0)
+  return Array.from(question.allowed ?? keys)
+    .filter((key) => !taste.seen.has(key) && !question.blocked.has(key))
+    .filter((key) => index.has(key) || crowd.position(key) !== -1)
+    .map((key) => {
+      const score = scoreOf(taste, key, textScore(index, taste.vector, key))
+      return { key, score: score - question.novelty * crowd.popularityOf(key) + boost(key) }
+    })
+    .filter(({ score }) => question.minScore === undefined || score >= question.minScore)
+    .sort((a, b) => b.score - a.score || a.key - b.key)
+    .slice(0, question.k)
+    .map(({ key }) => key)
+}
+
+describe('recommendFor, against scoring everything', () => {
+  const few = () => keys.filter(() => draw.next() < 0.1)
+  const variants: {
+    readonly name: string
+    readonly make: () => Partial<Question>
+    readonly least: number
+  }[] = [
+    { name: 'without rules', make: () => ({}), least: 0.98 },
+    { name: 'with a tenth allowed', make: () => ({ allowed: few() }), least: 1 },
+    { name: 'with a boost', make: () => ({ boosts: [{ keys: few(), by: 2 }] }), least: 0.98 },
+    { name: 'with some blocked', make: () => ({ blocked: new Set(few()) }), least: 0.98 },
+    { name: 'with a minimum', make: () => ({ minScore: 0.8, k: 100 }), least: 0.98 },
+    { name: 'with novelty', make: () => ({ novelty: 0.3 }), least: 0.95 },
+    { name: 'when everything is asked for', make: () => ({ k: ITEMS, allowed: few() }), least: 1 },
+  ]
+  test.each(variants)('$name it finds the same items', async ({ make, least }) => {
+    let found = 0
+    let wanted = 0
+    for (let person = 0; person < 40; person++) {
+      const taste = await somebody(1 + draw.integer(20))
+      const question = { ...plain, ...make() }
+      const [{ picks }] = await recommendFor(shelf, [taste], question)
+      const right = twin(taste, question)
+      const got = new Set(picks.map(({ key }) => key))
+      found += right.filter((key) => got.has(key)).length
+      wanted += right.length
+    }
+    expect(found / wanted).toBeGreaterThanOrEqual(least)
+  })
+
+  test('many people at once get what each would get alone', async () => {
+    const tastes = await Promise.all(Array.from({ length: 20 }, () => somebody(1 + draw.integer(30))))
+    const together = await recommendFor(shelf, tastes, plain)
+    for (const [i, taste] of tastes.entries()) {
+      expect(together[i]).toEqual((await recommendFor(shelf, [taste], plain))[0])
+    }
+  })
+
+  test('a cap that passes over most candidates still fills the list', async () => {
+    const taste = await somebody(5)
+    const allBrands = { ...plain, k: 40, atMostPer: [{ attribute: 'brand', n: 1 }] }
+    const [{ picks }] = await recommendFor(shelf, [taste], allBrands)
+    expect(picks).toHaveLength(40)
+    const [{ picks: none }] = await recommendFor(shelf, [taste], { ...allBrands, k: 41 })
+    expect(none).toHaveLength(40)
+  })
+})
