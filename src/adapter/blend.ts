@@ -22,7 +22,7 @@ export type BlendShares = Pick<Blend, 'warm' | 'cold'>
 export const NEIGHBOUR_COUNTS = [0, 5, 20] as const
 
 /** Never 0 or 1: both parts can be read back from a stored vector. */
-export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98] as const
+export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97] as const
 
 /**
  * Item vectors [items, text + trained]: sqrt(1 - share) * white, then sqrt(share) * head. Unit rows; an item
@@ -80,16 +80,24 @@ export function textPerson(white: Matrix, history: Int32Array): Float32Array {
   return normalize(sum)
 }
 
-/** Scores of one person under any blend, from the two inner products that a blend mixes. */
+/**
+ * Scores of one person under any blend, from the two inner products that a blend mixes.
+ * @param into written to and returned
+ */
 export function blendedScores(
   textScores: Float32Array,
   trainedScores: Float32Array,
   isWarm: Uint8Array,
   { warm, cold }: BlendShares,
+  into: Float32Array,
 ): Float32Array {
-  const [text, trained] = [
-    [Math.sqrt(1 - cold), Math.sqrt(1 - warm)],
-    [Math.sqrt(cold), Math.sqrt(warm)],
-  ]
-  return textScores.map((score, i) => text[isWarm[i]] * score + trained[isWarm[i]] * trainedScores[i])
+  const [warmText, warmTrained] = [Math.sqrt(1 - warm), Math.sqrt(warm)]
+  const [coldText, coldTrained] = [Math.sqrt(1 - cold), Math.sqrt(cold)]
+  for (let i = 0; i < into.length; i++) {
+    into[i] =
+      isWarm[i] === 1
+        ? warmText * textScores[i] + warmTrained * trainedScores[i]
+        : coldText * textScores[i] + coldTrained * trainedScores[i]
+  }
+  return into
 }

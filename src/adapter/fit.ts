@@ -4,11 +4,12 @@ import { mean } from '../math/statistics.js'
 import type { TrainingState } from '../onnx/optimizer-session.js'
 import type { TestCase } from '../ranking.js'
 import type { Matrix } from '../types.js'
-import { BLEND_SHARES, type Blend, type BlendShares, NEIGHBOUR_COUNTS } from './blend.js'
+import { type Blend, type BlendShares, NEIGHBOUR_COUNTS } from './blend.js'
+import { BLENDS, type BlendTrial, chooseBlend } from './choose-blend.js'
 import { type Anchors, headVectors, rowsAt } from './cold.js'
 import { hideItems } from './hidden-items.js'
 import { Inference, type Weights } from './inference.js'
-import { type ItemParts, judgeBlends, safestOfBest } from './judge.js'
+import { type ItemParts, judgeBlends } from './judge.js'
 import type { AdapterShape } from './model.js'
 import type { TrainOptions } from './options.js'
 import { AdapterSteps } from './steps.js'
@@ -58,14 +59,10 @@ export interface FitReport {
   readonly bestEpoch: number
   /** NDCG@10 on validation: the trained part alone, and the blend that was chosen. */
   readonly validation: { readonly trained: number; readonly blended: number; readonly text: number }
-  /** Recall@10 on items hidden on purpose: of whitened text alone, and by path and trained share. */
-  readonly cold: {
-    readonly shares: readonly number[]
-    readonly paths: readonly { readonly neighbours: number; readonly recall: readonly number[] }[]
-    readonly text: number
-  }
-  /** NDCG@10 on validation by trained share of warm items. */
-  readonly warm: { readonly shares: readonly number[]; readonly ndcg: readonly number[] }
+  /** Recall@10 on items hidden on purpose: of the blend that was chosen, and of whitened text alone. */
+  readonly cold: { readonly blended: number; readonly text: number }
+  /** Every blend that was tried. */
+  readonly trials: readonly BlendTrial[]
   readonly blend: Blend
 }
 
@@ -114,10 +111,13 @@ export interface FitHooks {
 
 /** Validation cases beyond this many are sampled: the figure is good enough and the time is not. */
 const MOST_CASES = 5000
+/** The same where there are hundreds of blends to judge: cases times items, and the least number of cases. */
+const MOST_SCORES = 10_000_000
+const LEAST_CASES = 500
 
 /**
- * Trains an adapter: chooses epochs (and whether to use IDs) on validation, then the blend of warm items on
- * validation, then that of cold items on items hidden from a second run, then trains on everything.
+ * Trains an adapter: chooses epochs (and whether to use IDs) on validation, then the blend on validation and on
+ * items hidden from a second run, then trains on everything.
  * @throws NOT_ENOUGH_DATA for too few items with text
  */
 export async function fitAdapter(
@@ -155,13 +155,17 @@ class Run {
     for (const ids of choices) results.push(await this.stage(ids ? 'text + ids' : 'text', fitting, ids))
     const winner = results[1]?.validation > results[0].validation ? 1 : 0
     const [ids, best] = [choices[winner], results[winner]]
-    const shares = BLEND_SHARES.map((share) => ({ warm: share, cold: share }))
-    const vectors = await this.vectors(fitting, ids, best.weights, 0)
-    const blends = [...shares, HEAD_ALONE, TEXT_ALONE]
-    const figures = await this.judge(vectors, this.validation, 'ndcg', blends)
-    const warm = BLEND_SHARES[safestOfBest(figures.slice(0, shares.length))]
-    const cold = await this.coldPath(ids, best.epochs, warm)
-    const blend = { warm, ...cold.chosen }
+    const cold = await this.hiddenRun(ids, best.epochs)
+    const ndcg: Float64Array[] = []
+    const coldRecall: Float64Array[] = []
+    for (const neighbours of NEIGHBOUR_COUNTS) {
+      const blends = BLENDS.filter((blend) => blend.neighbours === neighbours)
+      const vectors = await this.vectors(fitting, ids, best.weights, neighbours)
+      ndcg.push(...(await this.judge(vectors, this.affordable(this.validation), 'ndcg', blends)))
+      const coldVectors = await this.vectors(cold.corpus, ids, cold.weights, neighbours)
+      coldRecall.push(...(await this.judge(coldVectors, this.affordable(cold.cases), 'recall', blends)))
+    }
+    const { chosen: blend, trials } = chooseBlend(BLENDS, ndcg, coldRecall)
     const hidden = {
       fitted: await this.fitted(cold.corpus, ids, cold.weights, blend),
       items: cold.hidden,
@@ -174,18 +178,18 @@ class Run {
       const { weights } = await this.stage('everything', training, ids, best.epochs)
       final = await this.fitted(training, ids, weights, blend)
     }
-    const ndcg = figures.map(mean)
+    const compared = [blend, HEAD_ALONE, TEXT_ALONE]
+    const vectors = await this.vectors(fitting, ids, best.weights, blend.neighbours)
+    const [blended, , text] = (await this.judge(vectors, this.validation, 'ndcg', compared)).map(mean)
+    const coldVectors = await this.vectors(cold.corpus, ids, cold.weights, blend.neighbours)
+    const recalls = (await this.judge(coldVectors, cold.cases, 'recall', compared)).map(mean)
     const report: FitReport = {
       epochs: this.memory.epochs,
       ids,
       bestEpoch: best.epochs,
-      validation: {
-        trained: ndcg.at(-2)!,
-        blended: ndcg[BLEND_SHARES.indexOf(warm)],
-        text: ndcg.at(-1)!,
-      },
-      warm: { shares: BLEND_SHARES, ndcg: ndcg.slice(0, shares.length) },
-      cold: cold.report,
+      validation: { trained: best.validation, blended, text },
+      cold: { blended: recalls[0] || 0, text: recalls[2] || 0 },
+      trials,
       blend,
     }
     return { judged, final, hidden, report }
@@ -195,29 +199,19 @@ class Run {
     await this.inference?.value.close()
   }
 
-  /** Hides items at random, trains on the rest, and asks for them: how are cold items best scored? */
-  private async coldPath(ids: boolean, epochs: number, warm: Blend['warm']) {
+  /** Hides items at random and trains on the rest: the model that is asked how cold items are best scored. */
+  private async hiddenRun(ids: boolean, epochs: number) {
     const { data, options } = this
-    const { hidden, visible, cases: all } = hideItems(data.fitting, options.coldShare, options.seed)
+    const { hidden, visible, cases } = hideItems(data.fitting, options.coldShare, options.seed)
     const corpus = this.corpus(visible, withColdTexts(data.texts, data.coldTexts, hidden))
     const { weights } = await this.stage('cold items', corpus, ids, epochs)
-    const cases = sample(all, MOST_CASES, options.seed)
-    const shares = BLEND_SHARES.map((cold) => ({ warm, cold }))
-    const paths: { neighbours: number; recall: number[] }[] = []
-    let text = 0
-    for (const neighbours of NEIGHBOUR_COUNTS) {
-      const vectors = await this.vectors(corpus, ids, weights, neighbours)
-      const blends = [...shares, TEXT_ALONE]
-      const recall = (await this.judge(vectors, cases, 'recall', blends)).map(mean)
-      text = recall.pop()!
-      paths.push({ neighbours, recall })
-    }
-    const top = paths.flatMap(({ neighbours, recall }) =>
-      recall.map((value, i) => ({ neighbours, cold: BLEND_SHARES[i], value })),
-    )
-    const { neighbours, cold } = top.reduce((best, one) => (one.value > best.value ? one : best))
-    const report = { shares: BLEND_SHARES, paths, text }
-    return { chosen: { cold, neighbours }, report, corpus, weights, hidden, cases }
+    return { corpus, weights, hidden, cases: sample(cases, MOST_CASES, options.seed) }
+  }
+
+  /** As many cases as can be judged under every blend in a short time. */
+  private affordable(cases: readonly TestCase[]): readonly TestCase[] {
+    const most = Math.max(LEAST_CASES, Math.floor(MOST_SCORES / this.data.texts.rows))
+    return sample(cases, most, this.options.seed)
   }
 
   /**

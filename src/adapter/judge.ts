@@ -1,6 +1,5 @@
 import { matrix, row } from '../math/matrix.js'
 import { ndcg, recall } from '../math/metrics.js'
-import { mean } from '../math/statistics.js'
 import { averageByPerson, bestItems, type TestCase } from '../ranking.js'
 import type { Matrix } from '../types.js'
 import { type BlendShares, blendedScores, textPerson } from './blend.js'
@@ -36,6 +35,7 @@ export async function judgeBlends(
   metric: Metric,
   step: <T>(work: () => Promise<T>) => Promise<T>,
 ): Promise<Float64Array[]> {
+  const buffer = new Float32Array(parts.head.rows)
   const values = blends.map(() => new Float64Array(cases.length))
   for (let from = 0; from < cases.length; from += PEOPLE) {
     const some = cases.slice(from, from + PEOPLE)
@@ -47,7 +47,7 @@ export async function judgeBlends(
       const wanted = new Set(targets)
       const seen = leaveOut === undefined ? person : { items: Int32Array.of(...person.items, ...leaveOut) }
       for (const [b, blend] of blends.entries()) {
-        const scores = blendedScores(row(text, i), row(trained, i), parts.isWarm, blend)
+        const scores = blendedScores(row(text, i), row(trained, i), parts.isWarm, blend, buffer)
         const ranking = bestItems(scores, seen, { k: 10 })
         values[b][from + i] = METRICS[metric](ranking.items, wanted, 10)
       }
@@ -61,20 +61,4 @@ export function textPersons(white: Matrix, histories: readonly Int32Array[]): Ma
   const result = matrix(histories.length, white.dim)
   for (const [i, history] of histories.entries()) row(result, i).set(textPerson(white, history))
   return result
-}
-
-/**
- * The first of several candidates that is not worse than the best by more than one standard error of their
- * paired difference: list the safest first. (The one-standard-error rule of Breiman et al. 1984, paired.)
- * @param perPerson one list per candidate, people in the same order
- */
-export function safestOfBest(perPerson: readonly Float64Array[]): number {
-  const best = perPerson.map(mean).reduce((top, figure, i, all) => (figure > all[top] ? i : top), 0)
-  return perPerson.findIndex((values) => {
-    const differences = values.map((value, i) => perPerson[best][i] - value)
-    const centre = mean(differences)
-    const squares = differences.reduce((sum, d) => sum + (d - centre) ** 2, 0)
-    const count = differences.length
-    return centre <= Math.sqrt(squares / Math.max(1, count - 1) / Math.max(1, count))
-  })
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { blendItems, blendPerson, splitItems, textPerson } from '#src/adapter/blend.js'
+import { chooseBlend } from '#src/adapter/choose-blend.js'
 import { hideItems } from '#src/adapter/hidden-items.js'
 import { Adapter, trainAdapter } from '#src/adapter/index.js'
-import { safestOfBest } from '#src/adapter/judge.js'
 import { dot, matrix, normalize, row } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import type { Matrix } from '#src/types.js'
@@ -48,15 +48,21 @@ describe('blend', () => {
   })
 })
 
-test('the safest candidate within one standard error of the best is taken', () => {
+test('of the blends that cost nothing on validation, the best one for cold items is chosen', () => {
   const people = Array.from({ length: 100 }, (_, i) => i % 2)
-  const noise = (i: number) => (i % 2 === 0 ? 0.3 : -0.29)
   const best = Float64Array.from(people, (value) => value + 0.2)
-  const near = best.map((value, i) => value - noise(i)) // 0.005 worse on average, with a spread of 0.3
+  const near = best.map((value, i) => value - (i % 2 === 0 ? 0.3 : -0.29)) // 0.005 worse, spread of 0.3
   const far = best.map((value) => value - 0.1)
-  expect(safestOfBest([far, near, best])).toBe(1)
-  expect(safestOfBest([far, best, near])).toBe(1)
-  expect(safestOfBest([best])).toBe(0)
+  const recalls = (value: number) => Float64Array.of(value, value)
+  const blends = [0.2, 0.5, 0.8].map((warm) => ({ warm, cold: 0.5, neighbours: 0 }))
+  const [low, mid, high] = [recalls(0.1), recalls(0.2), recalls(0.3)]
+  const choice = (ndcg: Float64Array[], cold: Float64Array[]) => chooseBlend(blends, ndcg, cold).chosen.warm
+  expect(choice([far, near, best], [high, mid, low])).toBe(0.5)
+  expect(choice([far, near, best], [high, low, mid])).toBe(0.8)
+  expect(choice([best, far, near], [low, high, mid])).toBe(0.8)
+  // Nothing hidden, nothing to choose by: the best on validation.
+  const none = new Float64Array(0)
+  expect(choice([far, near, best], [none, none, none])).toBe(0.8)
 })
 
 test('hidden items are in no history, and each of their events is asked for once', () => {
