@@ -1,7 +1,7 @@
 import { TextrecError } from '../errors.js'
 import { type FieldMap, makePlan, REQUIRED, synonymsText } from './fields.js'
 import { amazonLayout, amazonRecord, isAmazon } from './formats/amazon.js'
-import { DelimitedReader, type Dialect, splitLine } from './formats/delimited.js'
+import { DelimitedReader } from './formats/delimited.js'
 import {
   FORMATS,
   type Format,
@@ -13,6 +13,7 @@ import {
 import { JsonLinesReader, parseRecord } from './formats/json-lines.js'
 import { isMovieLens, MOVIELENS_COLUMNS, movieLensLayout } from './formats/movielens.js'
 import { isRecBole, recBoleLayout } from './formats/recbole.js'
+import { type Dialect, splitLine } from './formats/split.js'
 import type { RecordKind } from './rules.js'
 
 /** What a file is, and how to read it. */

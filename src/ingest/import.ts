@@ -219,6 +219,7 @@ class ImportRun {
       const lines = new LineSplitter(reader.line)
       for await (const chunk of source.chunks()) {
         lines.push(chunk)
+        reader.flush()
         batch.chunkDone(chunk.length)
         rejects.flush()
         this.report(source, read, rejected)

@@ -7,11 +7,12 @@
  *   Parquet and files whose only line ends are lone CRs are refused whole, with the command that converts them.
  * - Lines end in LF or CRLF. Blank lines are not records and not counted.
  * - A line that is not valid UTF-8, or longer than MAX_LINE_BYTES, is refused; the latter is never held whole.
- * - CSV and TSV: RFC 4180. A field that begins with a quote is quoted and may span lines; a quote elsewhere is
- *   an ordinary character. A record with more or fewer fields than the header is refused. Where a quote is
- *   not closed within the file, MAX_RECORD_LINES and MAX_RECORD_LENGTH characters, the line that opened it is
- *   refused and reading goes on behind that line; after MAX_QUOTE_RECOVERIES of those, all that the open quote
- *   covers is one refused record. MovieLens `::`, RecBole and the Amazon customer reviews TSV have no quoting.
+ * - CSV and TSV: RFC 4180, split by csv-parse. A field that begins with a quote is quoted and may span lines; a
+ *   quote elsewhere is an ordinary character, but text between a closing quote and the next delimiter refuses the
+ *   record. So do more or fewer fields than the header has. Where a quote is not closed within the file,
+ *   MAX_RECORD_LINES and MAX_RECORD_LENGTH characters, the line that opened it is refused and reading goes on
+ *   behind that line; after MAX_QUOTE_RECOVERIES of those, all that the open quote covers is one refused record.
+ *   MovieLens `::`, RecBole and the Amazon customer reviews TSV have no quoting.
  * - JSON lines: one object a line. Of a key that occurs twice the last wins. 2014 Amazon metadata (Python
  *   literals) is read too. Whole numbers beyond 2^53 keep all their digits, as text.
  *

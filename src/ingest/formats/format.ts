@@ -15,9 +15,11 @@ export interface RecordSinks {
   refuse(line: number, refusal: Refusal): void
 }
 
-/** Lines in, records out. */
+/** Lines in, records out: complete ones are handed on at `flush` at the latest, in the order of their lines. */
 export interface Reader {
   readonly line: OnLine
+  /** Between chunks of the file. */
+  flush(): void
   end(): void
 }
 

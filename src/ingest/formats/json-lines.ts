@@ -32,6 +32,8 @@ export class JsonLinesReader implements Reader {
     })
   }
 
+  // Every line is a record, handed on at once.
+  flush(): void {}
   end(): void {}
 }
 
