@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants, createReadStream, existsSync, mkdirSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { isTextrecError, TextrecError } from '../errors.js'
 
 /** Forces a file's bytes, or a folder's entries, to the disk. */
@@ -24,6 +25,23 @@ export async function writeSynced(path: string, bytes: Uint8Array | string): Pro
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing, one by one: Node's own recursive mkdir tries for ever
+ * where a parent can be neither found nor made (below /proc, or in a working directory that was deleted).
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = []
+  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at)
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder)
+    } catch (error) {
+      // Another process may be making the same one.
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
   }
 }
 

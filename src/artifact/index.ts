@@ -1,4 +1,5 @@
 /** Versioned folders of files: written under another name, verified, published in one step, checked when read. */
+export { makeFolder } from './files.js'
 export {
   damaged,
   type JsonObject,

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TextrecError } from '../errors.js'
-import { errorCode, hashFile, syncPath, writeError, writeSynced } from './files.js'
+import { errorCode, hashFile, makeFolder, syncPath, writeError, writeSynced } from './files.js'
 import {
   isPayloadName,
   type JsonObject,
@@ -39,7 +39,7 @@ export async function publishFolder(
   }
   const folder = temporarySibling(target, 'new')
   try {
-    await mkdir(dirname(target), { recursive: true })
+    makeFolder(dirname(target))
     await mkdir(folder)
     const fields = await write(folder)
     const manifest: Manifest = { format: 1, kind, files: await sealFiles(folder), fields }

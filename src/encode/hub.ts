@@ -1,9 +1,10 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
+import { makeFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import type { OnProgress } from '../types.js'
 
@@ -75,7 +76,7 @@ async function download(
         next(null, chunk)
       },
     })
-    await mkdir(dirname(target), { recursive: true })
+    makeFolder(dirname(target))
     await pipeline(Readable.fromWeb(response.body as ReadableStream), counter, createWriteStream(temporary))
     // A compressed answer is longer than it says; anything shorter was cut off.
     if (total !== undefined && done < total)

@@ -100,6 +100,7 @@ export function splitTable(all: InteractionTable, given: Partial<SplitOptions> =
     heldOutWhileFitting: test.heldOut.and(validation.heldOut),
     notes: [
       ...(merged > 0 ? [`${merged} of ${all.users.length} interactions are repeats or rated too low.`] : []),
+      `People with fewer than ${options.minItems} distinct items are not tested.`,
       ...test.notes,
     ],
   }
@@ -174,7 +175,7 @@ function holdLast(table: InteractionTable, _share: number, options: SplitOptions
     known: selectRows(table, (row) => held[row] === 0),
     cases,
     heldOut: HeldOut.pairs(table, (row) => held[row] === 1),
-    notes: [`People with fewer than ${options.minItems} distinct items are not tested.`],
+    notes: [],
   }
 }
 

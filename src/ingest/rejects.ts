@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import type { RecordKind, Refusal } from './rules.js'
 
@@ -48,7 +49,7 @@ export class RejectFile {
     this.lines = []
     this.guard(() => {
       if (this.descriptor === undefined) {
-        mkdirSync(dirname(this.path), { recursive: true })
+        makeFolder(dirname(this.path))
         this.descriptor = openSync(this.path, 'w')
       }
       for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at)

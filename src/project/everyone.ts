@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { makeFolder } from '../artifact/index.js'
 import { TextrecError, throwIfAborted } from '../errors.js'
 import type { OnProgress, PersonAnswer } from '../types.js'
 
@@ -39,7 +40,7 @@ export async function answerEveryone(run: EveryoneRun): Promise<EveryoneReport> 
   const name = createHash('sha256').update(run.fingerprint).digest('hex').slice(0, 12)
   const partial = join(dirname(out), `.${basename(out)}.${name}.partial`)
   try {
-    await mkdir(dirname(out), { recursive: true })
+    makeFolder(dirname(out))
     const done = await keepWholeLines(partial, new Set(run.userIds))
     const left = run.userIds.filter((id) => !done.has(id))
     const file = await open(partial, 'a')

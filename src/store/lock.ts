@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
+import { makeFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import { sqlite } from './sqlite.js'
 
@@ -21,7 +21,7 @@ const held = new Set<Database.Database>()
  */
 export function acquireLock(directory: string, name: LockName): Lock {
   const folder = join(directory, 'locks')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const Sqlite = sqlite()
   const database = new Sqlite(join(folder, `${name}.lock`), { timeout: 0 })
   try {

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 import { Connection } from './sqlite.js'
@@ -53,7 +54,7 @@ export function openCatalog(directory: string, options: OpenOptions): Connection
       )
     }
     try {
-      mkdirSync(directory, { recursive: true })
+      makeFolder(directory)
     } catch (cause) {
       throw new TextrecError(
         'FILE_UNREADABLE',

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Store } from '#src/store/index.js'
 
 test('a relative folder in a working directory that is gone is refused, not tried for ever', () => {
   const folder = mkdtempSync(join(tmpdir(), 'textrec-gone-'))
@@ -17,4 +18,10 @@ test('a relative folder in a working directory that is gone is refused, not trie
     timeout: 30_000,
   })
   expect(child.stdout.trim()).toBe('FILE_UNREADABLE')
+})
+
+test.skipIf(process.platform !== 'linux')('a folder that can be neither found nor made is refused', () => {
+  expect(() => Store.open('/proc/none/shop', { create: true })).toThrow(
+    expect.objectContaining({ code: 'FILE_UNREADABLE' }),
+  )
 })
