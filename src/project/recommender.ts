@@ -9,7 +9,7 @@ import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
 import { nearestTo, requireVector, similarItems } from '../recommend/similar.js'
-import { type Filter, Store } from '../store/index.js'
+import { Store } from '../store/index.js'
 import type { Answer, Audience, Explanation, Item, PersonAnswer, Review } from '../types.js'
 import { Compactor } from './compact.js'
 import {
@@ -34,6 +34,7 @@ import { type DoctorReport, examine } from './doctor.js'
 import { EncoderHolder } from './encoder-holder.js'
 import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
+import { FilterCache } from './filter-cache.js'
 import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
 import { encodeNow, type ServedSpace, textSpace, vectorOfNewItem } from './item-vectors.js'
@@ -69,6 +70,7 @@ export class Recommender {
   private closed = false
   private readonly live: LiveIndex
   private readonly compactor: Compactor
+  private readonly filters: FilterCache
   private readonly recommending: Recommending
 
   private constructor(
@@ -78,7 +80,10 @@ export class Recommender {
   ) {
     this.live = new LiveIndex(store)
     this.compactor = new Compactor(store)
-    this.recommending = new Recommending(store, this.live, this.compactor, (state) => this.encoderOf(state))
+    this.filters = new FilterCache(store)
+    this.recommending = new Recommending(store, this.live, this.compactor, this.filters, (state) =>
+      this.encoderOf(state),
+    )
   }
 
   /**
@@ -155,7 +160,7 @@ export class Recommender {
   async search(text: string, options: Partial<SearchOptions> = {}): Promise<Answer> {
     this.requireOpen()
     const resolved = resolveOptions('search', SEARCH, options)
-    const allowed = this.allowedBy(resolved.filter)
+    const allowed = this.filters.keysOf(resolved.filter)
     return this.use(({ index, model, state }) =>
       searchCatalogue(
         { store: this.store, index, space: model.space, encoder: () => this.encoderOf(state) },
@@ -336,11 +341,7 @@ export class Recommender {
   private ask(call: string, options: Partial<AskOptions>) {
     this.requireOpen()
     const resolved = resolveOptions(call, ASK, options)
-    return { ...resolved, allowed: this.allowedBy(resolved.filter) }
-  }
-
-  private allowedBy(filter: unknown) {
-    return filter === undefined ? undefined : this.store.filterItems(filter as Filter)
+    return { ...resolved, allowed: this.filters.keysOf(resolved.filter) }
   }
 
   /** Every question goes through here: it sees the index as it is now, and may start tidying it. */

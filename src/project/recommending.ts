@@ -8,7 +8,7 @@ import { reasonsFor } from '../recommend/explain.js'
 import { textScore } from '../recommend/pool.js'
 import { type Question, recommendFor, type Shelf, toItems } from '../recommend/recommend.js'
 import { scoreOf, type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
-import type { Filter, Store } from '../store/index.js'
+import type { Store } from '../store/index.js'
 import type { Answer, Audience, Explanation, PersonAnswer, UserKey } from '../types.js'
 import type { Compactor } from './compact.js'
 import { CrowdHolder } from './crowd-holder.js'
@@ -25,6 +25,7 @@ import {
   type RuleOptions,
 } from './defaults.js'
 import { answerEveryone, type EveryoneReport } from './everyone.js'
+import type { FilterCache } from './filter-cache.js'
 import type { Live, LiveIndex, LiveState } from './live-index.js'
 import { People } from './people.js'
 
@@ -48,6 +49,7 @@ export class Recommending {
     private readonly store: Store,
     private readonly live: LiveIndex,
     private readonly compactor: Compactor,
+    private readonly filters: FilterCache,
     private readonly encoderOf: (state: LiveState) => Promise<Encoder>,
   ) {
     this.crowd = new CrowdHolder(store)
@@ -126,7 +128,7 @@ export class Recommending {
     options: Partial<AudienceOptions>,
   ): Promise<Audience> {
     const { excludeOwners, filter, k, signal } = resolveOptions('audience', AUDIENCE, options)
-    const having = this.allowedBy(filter)
+    const having = this.filters.keysOf(filter)
     return this.ask(async ({ source }, live) => {
       const { key, vector } = await vectorOf(live)
       const all = await this.everyone(source, signal)
@@ -220,11 +222,11 @@ export class Recommending {
     const blocked = new Set<number>(block.map((id) => requireItem(this.store, id)))
     return {
       k,
-      allowed: this.allowedBy(filter),
+      allowed: this.filters.keysOf(filter),
       excludeSeen,
       diversity,
       atMostPer: list(options.atMostPer),
-      boosts: list(boost).map((one) => ({ keys: this.store.filterItems(one.filter as Filter), by: one.by })),
+      boosts: list(boost).map((one) => ({ keys: this.filters.keysOf(one.filter) as Int32Array, by: one.by })),
       pins: [...new Set(pin)].map((id) => requireItem(this.store, id)).filter((key) => !blocked.has(key)),
       blocked,
       minScore,
@@ -239,10 +241,6 @@ export class Recommending {
     const all = await everyone(this.store, source, signal)
     this.audience = { source, counter, all }
     return all
-  }
-
-  private allowedBy(filter: unknown): Int32Array | undefined {
-    return filter === undefined ? undefined : this.store.filterItems(filter as Filter)
   }
 
   private requireUser(id: string): UserKey {

@@ -1,0 +1,44 @@
+import type { Filter, Store } from '../store/index.js'
+
+/** Filters whose items are kept; the one used longest ago goes first. 4 bytes per item that passes. */
+const MOST_KEPT = 64
+
+/**
+ * Which items pass a filter. A shop asks with the same few filters again and again: their items are kept until
+ * anything in the catalogue changes, whoever changed it.
+ */
+export class FilterCache {
+  private readonly kept = new Map<string, Int32Array>()
+  private counter = -1
+
+  constructor(private readonly store: Store) {}
+
+  /** Keys that pass, ascending: do not change them. Undefined without a filter. @throws OPTION_INVALID */
+  keysOf(filter: unknown): Int32Array | undefined {
+    if (filter === undefined) return undefined
+    const counter = this.store.changeCounter()
+    if (counter !== this.counter) this.kept.clear()
+    this.counter = counter
+    const name = nameOf(filter)
+    const known = name === undefined ? undefined : this.kept.get(name)
+    const keys = known ?? this.store.filterItems(filter as Filter)
+    if (name === undefined) return keys
+    this.kept.delete(name)
+    this.kept.set(name, keys)
+    if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value as string)
+    return keys
+  }
+}
+
+/** A name that only equal filters share; undefined for one that JSON does not carry faithfully. */
+function nameOf(filter: unknown): string | undefined {
+  let faithful = true
+  const name = JSON.stringify(filter, function (this: Record<string, unknown>, key, value) {
+    const given = this[key]
+    const isPlain = given === null || ['string', 'boolean', 'object'].includes(typeof given)
+    const isNumber = typeof given === 'number' && Number.isFinite(given) && !Object.is(given, -0)
+    if (given instanceof Date || (!isPlain && !isNumber)) faithful = false
+    return value
+  })
+  return faithful ? name : undefined
+}
