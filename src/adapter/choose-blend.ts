@@ -16,28 +16,33 @@ export interface BlendTrial {
 }
 
 /**
- * The blend that is best for cold items among those that cost nothing elsewhere. Cold items could always be
- * found more often by ranking all of them higher, and the right answers among the warm ones would pay for it:
- * so the NDCG@10 on validation may not be worse than the best one by more than one standard error of their
- * paired difference (the one-standard-error rule of Breiman et al. 1984, paired).
+ * Chooses in two steps. First, only blends count that find cold items at least as often as whitened text alone
+ * does (all of them, where none does): a better list of warm items must not be paid for by the cold ones. Then,
+ * of those whose NDCG@10 is not worse than the best one's by more than one standard error of their paired
+ * difference (the one-standard-error rule of Breiman et al. 1984, paired), the best one for cold items: these
+ * could always be found more often by ranking all of them higher, and the warm ones would pay for that.
  * @param ndcg per blend one value per person, people in the same order; `coldRecall` alike, on other people
+ * @param textRecall what text alone reaches where `coldRecall` was measured
  */
 export function chooseBlend(
   blends: readonly Blend[],
   ndcg: readonly Float64Array[],
   coldRecall: readonly Float64Array[],
+  textRecall: number,
 ): { readonly chosen: Blend; readonly trials: readonly BlendTrial[] } {
   const trials = blends.map((blend, i) => ({
     blend,
     ndcg: mean(ndcg[i]),
     coldRecall: coldRecall[i].length === 0 ? 0 : mean(coldRecall[i]),
   }))
-  const best = trials.reduce((top, trial, i) => (trial.ndcg > trials[top].ndcg ? i : top), 0)
-  let chosen = best
-  for (const [i, trial] of trials.entries()) {
-    if (trial.coldRecall > trials[chosen].coldRecall && withinOneError(ndcg[best], ndcg[i])) chosen = i
-  }
-  return { chosen: blends[chosen], trials }
+  const safe = trials.filter((trial) => trial.coldRecall >= textRecall)
+  const eligible = safe.length > 0 ? safe : trials
+  const best = eligible.reduce((top, trial) => (trial.ndcg > top.ndcg ? trial : top))
+  const bestNdcg = ndcg[trials.indexOf(best)]
+  const chosen = eligible
+    .filter((trial) => withinOneError(bestNdcg, ndcg[trials.indexOf(trial)]))
+    .reduce((top, trial) => (trial.coldRecall > top.coldRecall ? trial : top), best)
+  return { chosen: chosen.blend, trials }
 }
 
 function withinOneError(best: Float64Array, other: Float64Array): boolean {

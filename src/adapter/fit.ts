@@ -158,14 +158,22 @@ class Run {
     const cold = await this.hiddenRun(ids, best.epochs)
     const ndcg: Float64Array[] = []
     const coldRecall: Float64Array[] = []
+    let textRecall = new Float64Array(0)
     for (const neighbours of NEIGHBOUR_COUNTS) {
       const blends = BLENDS.filter((blend) => blend.neighbours === neighbours)
       const vectors = await this.vectors(fitting, ids, best.weights, neighbours)
       ndcg.push(...(await this.judge(vectors, this.affordable(this.validation), 'ndcg', blends)))
       const coldVectors = await this.vectors(cold.corpus, ids, cold.weights, neighbours)
-      coldRecall.push(...(await this.judge(coldVectors, this.affordable(cold.cases), 'recall', blends)))
+      const asked = [...blends, TEXT_ALONE]
+      coldRecall.push(...(await this.judge(coldVectors, this.affordable(cold.cases), 'recall', asked)))
+      textRecall = coldRecall.pop()!
     }
-    const { chosen: blend, trials } = chooseBlend(BLENDS, ndcg, coldRecall)
+    const { chosen: blend, trials } = chooseBlend(
+      BLENDS,
+      ndcg,
+      coldRecall,
+      textRecall.length === 0 ? 0 : mean(textRecall),
+    )
     const hidden = {
       fitted: await this.fitted(cold.corpus, ids, cold.weights, blend),
       items: cold.hidden,

@@ -56,10 +56,14 @@ test('of the blends that cost nothing on validation, the best one for cold items
   const recalls = (value: number) => Float64Array.of(value, value)
   const blends = [0.2, 0.5, 0.8].map((warm) => ({ warm, cold: 0.5, neighbours: 0 }))
   const [low, mid, high] = [recalls(0.1), recalls(0.2), recalls(0.3)]
-  const choice = (ndcg: Float64Array[], cold: Float64Array[]) => chooseBlend(blends, ndcg, cold).chosen.warm
+  const choice = (ndcg: Float64Array[], cold: Float64Array[], text = 0) =>
+    chooseBlend(blends, ndcg, cold, text).chosen.warm
   expect(choice([far, near, best], [high, mid, low])).toBe(0.5)
   expect(choice([far, near, best], [high, low, mid])).toBe(0.8)
   expect(choice([best, far, near], [low, high, mid])).toBe(0.8)
+  // Finding fewer cold items than text alone does is no bargain, unless nothing else is to be had.
+  expect(choice([far, near, best], [high, mid, low], 0.25)).toBe(0.2)
+  expect(choice([far, near, best], [high, mid, low], 0.9)).toBe(0.5)
   // Nothing hidden, nothing to choose by: the best on validation.
   const none = new Float64Array(0)
   expect(choice([far, near, best], [none, none, none])).toBe(0.8)
