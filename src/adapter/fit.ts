@@ -158,7 +158,7 @@ class Run {
     const cold = await this.hiddenRun(ids, best.epochs)
     const ndcg: Float64Array[] = []
     const coldRecall: Float64Array[] = []
-    let textRecall = new Float64Array(0)
+    let textRecall: Float64Array = new Float64Array(0)
     for (const neighbours of NEIGHBOUR_COUNTS) {
       const blends = BLENDS.filter((blend) => blend.neighbours === neighbours)
       const vectors = await this.vectors(fitting, ids, best.weights, neighbours)
