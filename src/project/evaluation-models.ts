@@ -26,10 +26,12 @@ import type { InteractionTable, Matrix } from '../types.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
 import type { KnownTexts } from './known-texts.js'
 import { FROZEN_DECAY } from './serving-model.js'
+import { chooseDirections } from './whitening-choice.js'
 
 /** What the models of one evaluation share: everything is made once, and only if a model asks for it. */
 export class EvaluationInputs {
   private readonly made = new Map<InteractionTable, Promise<Matrix>>()
+  private chosen: Promise<number> | undefined
   private trained: Promise<Adapter[]> | undefined
 
   constructor(
@@ -65,6 +67,12 @@ export class EvaluationInputs {
     return { adapter, judged }
   }
 
+  /** How many directions of whitened text validation prefers. */
+  directions(fitting: InteractionTable, validation: FitContext['validation']): Promise<number> {
+    this.chosen ??= this.vectors(fitting).then((texts) => chooseDirections(texts, fitting, validation))
+    return this.chosen
+  }
+
   async close(): Promise<void> {
     const trained = await this.trained?.catch(() => [])
     for (const adapter of trained ?? []) await adapter.close()
@@ -72,9 +80,10 @@ export class EvaluationInputs {
 
   private async train({ training, fitting, validation, seed, signal, onProgress }: FitContext) {
     const texts = await this.vectors(fitting)
+    const textDim = this.training.textDim ?? (await this.directions(fitting, validation))
     const { adapter, judged } = await trainAdapter(
       { texts, textSpace: this.textSpace, training, fitting, validation },
-      { seed, threads: this.threads, ...this.training },
+      { seed, threads: this.threads, ...this.training, textDim },
       { signal, onProgress },
     )
     return [adapter, judged]
@@ -106,19 +115,22 @@ export const EVALUATION_MODELS = {
   },
   frozen: (inputs) => textMeanRecipe('frozen', (table) => inputs.vectors(table)),
   'frozen-knn': (inputs) => textNeighboursRecipe('frozen-knn', (table) => inputs.vectors(table)),
-  whitened: (inputs) =>
-    textMeanRecipe('whitened', async (table) => {
-      const texts = await inputs.vectors(table)
-      return whiten(fitWhitening(texts, Int32Array.from(new Set(table.items)), WHITENED_DIM), texts)
-    }),
+  whitened: (inputs) => ({
+    name: 'whitened',
+    fit: async (context) => {
+      const count = await inputs.directions(context.fitting, context.validation)
+      const recipe = textMeanRecipe('whitened', async (table) => {
+        const texts = await inputs.vectors(table)
+        return whiten(fitWhitening(texts, Int32Array.from(new Set(table.items)), count), texts)
+      })
+      return recipe.fit(context)
+    },
+  }),
   adapter: adapterRecipe,
   fused: fusedRecipe,
 } as const satisfies { readonly [name: string]: MakeRecipe }
 
 export type EvaluationModel = keyof typeof EVALUATION_MODELS
-
-/** Enough for all that a text vector of 384 numbers can tell; see the engineering notes in the documentation. */
-const WHITENED_DIM = 256
 
 /** @throws OPTION_INVALID for a name that is not in the table */
 export function recipesFor(names: readonly string[], inputs: EvaluationInputs): RankerRecipe[] {

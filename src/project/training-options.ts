@@ -4,8 +4,12 @@ import type { DeviceChoice } from '../types.js'
 import type { LongOptions } from './defaults.js'
 
 /** Everything of the adapter's training (see TrainOptions), and what is decided around it. */
-export interface TrainCallOptions extends LongOptions, Omit<TrainOptions, 'checkpoint' | 'device' | 'refit'> {
+export interface TrainCallOptions
+  extends LongOptions,
+    Omit<TrainOptions, 'checkpoint' | 'device' | 'refit' | 'textDim'> {
   readonly device: DeviceChoice
+  /** Directions of whitened text that are kept; chosen on validation when absent. */
+  readonly textDim: number | undefined
   /** From which rating an interaction counts as liked. The middle of the catalogue's own scale when absent. */
   readonly minRating: number | undefined
   /** File for a report in HTML, with curves, that needs no network. */
@@ -17,6 +21,7 @@ const { checkpoint: _, device: __, refit: ___, ...adapterOptions } = TRAIN_OPTIO
 export const TRAIN: OptionTable<TrainCallOptions> = {
   ...adapterOptions,
   ...(longRunning as OptionTable<LongOptions>),
+  textDim: optional(TRAIN_OPTIONS.textDim),
   device: choice('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
   minRating: optional(number(0, -1e9, 1e9)),
   report: optional(text('')),

@@ -33,6 +33,7 @@ import type { LiveState } from './live-index.js'
 import { trainingFolder } from './retraining.js'
 import { FROZEN_DECAY } from './serving-model.js'
 import type { TrainCallOptions } from './training-options.js'
+import { chooseDirections } from './whitening-choice.js'
 
 /** More validation cases than this are sampled: the intervals are narrow enough, and rankings cost time. */
 const MOST_CASES = 5000
@@ -163,9 +164,15 @@ class TrialRun {
       validation: split.test,
     }
     try {
+      const textDim = options.textDim ?? (await chooseDirections(texts, split.training, split.test))
       const trained = await trainAdapter(
         data,
-        { ...adapterOptions, device, checkpoint: join(trainingFolder(store.directory), 'checkpoint') },
+        {
+          ...adapterOptions,
+          textDim,
+          device,
+          checkpoint: join(trainingFolder(store.directory), 'checkpoint'),
+        },
         { signal, onProgress: onProgress as OnProgress | undefined },
       )
       this.opened.push(trained.adapter, trained.judged, trained.hidden.adapter)
