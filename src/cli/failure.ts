@@ -29,11 +29,11 @@ export function reportFailure(error: unknown, asked: Asked): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done
     // A bare `textrec` has printed its help already.
-    if (error.code !== 'commander.help') print(usageFailure(error, asked), asked)
+    if (error.code !== 'commander.help') printFailure(usageFailure(error, asked), asked)
     return EXIT.usage
   }
   const failure = describeFailure(error)
-  print(failure, asked)
+  printFailure(failure, asked)
   if (process.env.TEXTREC_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   if (failure.code === 'ABORTED') return EXIT.interrupted
   return USAGE_CODES.has(failure.code) ? EXIT.usage : EXIT.failed
@@ -58,6 +58,15 @@ export function describeFailure(error: unknown): Failure {
   }
 }
 
+/** Standard output took no more: a full disk under a redirection, say. */
+export function outputFailure(error: NodeJS.ErrnoException): Failure {
+  return {
+    code: 'DISK_FULL',
+    fact: `Standard output could not be written (${error.code ?? oneLine(error.message)}).`,
+    remedy: 'Make room, or send it elsewhere.',
+  }
+}
+
 function isFailure(error: unknown): error is Error & Failure {
   return error instanceof Error && 'code' in error && 'fact' in error && 'remedy' in error
 }
@@ -67,7 +76,7 @@ function sentence(text: string): string {
   return /[.!?)]$/.test(trimmed) ? trimmed : `${trimmed}.`
 }
 
-function print({ code, fact, remedy }: Failure, { json }: Asked): void {
+export function printFailure({ code, fact, remedy }: Failure, { json }: Pick<Asked, 'json'>): void {
   const text = json
     ? JSON.stringify({ error: { code, fact, remedy } })
     : oneLine(`textrec: ${code}: ${fact} ${remedy}`)

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { reportFailure } from './failure.js'
+import { watchStreams } from './streams.js'
 
 /**
  * The entry point of the command line. Only commander is loaded here: a command's own file is loaded when that
@@ -122,10 +123,11 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
 }
 
 const args = process.argv.slice(2)
+const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json')
+watchStreams(json)
 try {
   const program = await buildProgram(args)
   await program.parseAsync(args, { from: 'user' })
 } catch (error) {
-  const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json')
   process.exitCode = reportFailure(error, { json, command: askedFor(args)?.name })
 }

@@ -31,7 +31,6 @@ export async function runCommand(
   // biome-ignore lint/suspicious/noConfusingVoidType: most jobs return nothing
   job: (shell: Shell) => Promise<number | void>,
 ): Promise<void> {
-  ignoreClosedPipes()
   const quiet = flags.quiet === true
   const note = (text: string): void => {
     if (!quiet) process.stderr.write(`${oneLine(text)}\n`)
@@ -69,13 +68,4 @@ export async function runCommand(
 function openOptions(flags: EncoderFlags = {}): Partial<OpenOptions> {
   const { encoder, device, dtype, threads, cacheDir } = flags
   return { encoder, device, dtype, threads, cacheDirectory: cacheDir }
-}
-
-/** `textrec ... | head -1` closes the pipe early: there is nobody left to tell, and that is no failure. */
-function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
 }

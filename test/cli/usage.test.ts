@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sampleFiles } from 'textrec'
 import { describe, expect, test } from 'vitest'
 import { ended, MAIN, start, temporaryFolder, textrec } from './textrec.js'
 
@@ -121,6 +122,23 @@ describe('wrong usage ends with 2, one line, and the nearest name', () => {
         remedy: "See 'textrec stats --help'.",
       },
     })
+  })
+})
+
+describe.skipIf(!existsSync('/dev/full'))('standard output on a full disk', () => {
+  const full = (...args: readonly string[]) =>
+    ended(start('sh', ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, MAIN, ...args]))
+
+  test('is one line and exit code 1, also for help', async () => {
+    const line =
+      'textrec: DISK_FULL: Standard output could not be written (ENOSPC). Make room, or send it elsewhere.\n'
+    const dir = join(folder, 'full.textrec')
+    const imported = await full('import', '--dir', dir, '--items', sampleFiles().items)
+    expect(imported).toEqual({ code: 1, stdout: '', stderr: line })
+    expect(await full('doctor', '--dir', dir)).toEqual({ code: 1, stdout: '', stderr: line })
+    expect(await full('--help')).toEqual({ code: 1, stdout: '', stderr: line })
+    const { stderr } = await full('stats', '--dir', dir, '--json')
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'DISK_FULL' } })
   })
 })
 
