@@ -19,7 +19,7 @@ import { LineSplitter } from './lines.js'
 import { RecordBuilder, TimeAgreement } from './records.js'
 import { RejectFile } from './rejects.js'
 import { type RecordKind, Refusal } from './rules.js'
-import { Source } from './source.js'
+import { requireReadable, Source } from './source.js'
 
 type Paths = string | readonly string[]
 
@@ -93,7 +93,8 @@ const OPTIONS: OptionTable<ImportOptions> = {
  *
  * Progress: `done` rows read over all files, figures bytes and totalBytes (on disk), accepted, rejected.
  *
- * @throws TextrecError OPTION_INVALID, FILE_UNREADABLE, FORMAT_UNKNOWN (before anything of the file is stored),
+ * @throws TextrecError OPTION_INVALID and FILE_UNREADABLE for a file that is not there (before anything is stored),
+ *   FILE_UNREADABLE for one that breaks off, FORMAT_UNKNOWN (before anything of the file is stored), DISK_FULL,
  *   ABORTED (batches written so far stay, and a rerun goes over them without effect), and what the store throws.
  */
 export async function importFiles(
@@ -111,16 +112,11 @@ export async function importFiles(
       `Name some under ${KINDS.join(', ')}.`,
     )
   }
-  const { rejects } = sources
-  if (rejects !== undefined && jobs.some(({ path }) => resolve(path) === resolve(rejects))) {
-    throw new TextrecError(
-      'OPTION_INVALID',
-      `import: ${rejects} is a file to import and cannot take the rejects.`,
-      'Name another file under rejects.',
-    )
-  }
   const maps = resolveMap(sources.map ?? {}, new Set(jobs.map(({ kind }) => kind)))
-  const run = new ImportRun(store, { ...sources, ...options }, maps)
+  const inputs = jobs.map(({ path }) => path)
+  // All of them before the first: a slip in the last name must not cost the hour that the others take.
+  for (const path of inputs) await requireReadable(path)
+  const run = new ImportRun(store, { ...sources, ...options }, maps, inputs)
   const files: FileReport[] = []
   try {
     for (const { kind, path } of jobs) files.push(await run.file(kind, path))
@@ -172,9 +168,12 @@ class ImportRun {
     private readonly store: RecordSink,
     private readonly options: ImportSources & ImportOptions,
     private readonly maps: Maps,
+    private readonly inputs: readonly string[],
   ) {
     this.times = new TimeAgreement(store.timeKind())
-    this.sharedRejects = options.rejects === undefined ? undefined : new RejectFile(options.rejects)
+    const { rejects } = options
+    this.sharedRejects =
+      rejects === undefined ? undefined : RejectFile.named(rejects, store.directory, inputs)
   }
 
   close(): void {
@@ -185,7 +184,7 @@ class ImportRun {
     const { signal } = this.options
     throwIfAborted(signal, 'The import')
     const source = await Source.open(path)
-    const rejects = this.sharedRejects ?? new RejectFile(this.rejectPath(path))
+    const rejects = this.sharedRejects ?? RejectFile.own(this.rejectPath(path))
     try {
       const found = detect({
         path,
@@ -244,13 +243,15 @@ class ImportRun {
     }
   }
 
-  /** Two files of one name in one call get two reject files. */
+  /** Two files of one name in one call get two reject files, and no file to import is taken for one. */
   private rejectPath(path: string): string {
     const name = basename(path)
+    const at = (unique: string) => join(this.store.directory, 'rejects', `${unique}.jsonl`)
+    const isInput = (unique: string) => this.inputs.some((input) => resolve(input) === resolve(at(unique)))
     let unique = name
-    for (let n = 2; this.rejectNames.has(unique); n++) unique = `${name}-${n}`
+    for (let n = 2; this.rejectNames.has(unique) || isInput(unique); n++) unique = `${name}-${n}`
     this.rejectNames.add(unique)
-    return join(this.store.directory, 'rejects', `${unique}.jsonl`)
+    return at(unique)
   }
 
   private report(source: Source, read: number, rejected: number): void {

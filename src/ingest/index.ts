@@ -9,6 +9,7 @@ export {
   type ImportSources,
   importFiles,
 } from './import.js'
+export { isRejectFile } from './reject-target.js'
 export type { Reject } from './rejects.js'
 export type { RecordKind } from './rules.js'
 export { validateInteraction, validateItem, validateReview } from './validate.js'

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { makeFolder } from '../artifact/index.js'
-import { TextrecError } from '../errors.js'
+import { guardRejects, openRejectTarget } from './reject-target.js'
 import type { RecordKind, Refusal } from './rules.js'
 
 const SHOWN = 200
@@ -19,15 +19,29 @@ export interface Reject {
 }
 
 /**
- * A JSON-lines file of refused records. What an earlier run left there is removed at once; the file itself appears
- * with the first refusal, so that no file means no refusal.
+ * A JSON-lines file of refused records. What an earlier run left there is gone at once; a file that was not there
+ * appears with the first refusal, so that no file, or an empty one, means no refusal.
  */
 export class RejectFile {
-  private descriptor: number | undefined
   private lines: string[] = []
 
-  constructor(readonly path: string) {
-    this.guard(() => rmSync(path, { force: true }))
+  private constructor(
+    readonly path: string,
+    private descriptor: number | undefined,
+  ) {}
+
+  /** A file of textrec's own, in the project's folder `rejects`. @throws TextrecError FILE_UNREADABLE, DISK_FULL */
+  static own(path: string): RejectFile {
+    guardRejects(path, () => rmSync(path, { force: true }))
+    return new RejectFile(path, undefined)
+  }
+
+  /**
+   * A file that the caller named, which is never unlinked.
+   * @throws TextrecError OPTION_INVALID for whatever is more than an earlier reject file, FILE_UNREADABLE, DISK_FULL
+   */
+  static named(path: string, project: string, inputs: readonly string[]): RejectFile {
+    return new RejectFile(path, openRejectTarget(path, project, inputs))
   }
 
   add(file: string, kind: RecordKind, line: number, { field, expected, received }: Refusal): void {
@@ -42,37 +56,27 @@ export class RejectFile {
     this.lines.push(`${JSON.stringify(reject)}\n`)
   }
 
-  /** Writes what has been added. @throws TextrecError DISK_FULL */
+  /** Writes what has been added. @throws TextrecError DISK_FULL, FILE_UNREADABLE */
   flush(): void {
     if (this.lines.length === 0) return
     const bytes = Buffer.from(this.lines.join(''))
     this.lines = []
-    this.guard(() => {
+    guardRejects(this.path, () => {
       if (this.descriptor === undefined) {
         makeFolder(dirname(this.path))
-        this.descriptor = openSync(this.path, 'w')
+        // Whatever came there meanwhile is not ours to overwrite.
+        this.descriptor = openSync(this.path, 'wx')
       }
       for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at)
     })
   }
 
   close(): void {
-    this.flush()
-    if (this.descriptor !== undefined) closeSync(this.descriptor)
-    this.descriptor = undefined
-  }
-
-  private guard(write: () => void): void {
     try {
-      write()
-    } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown error'
-      throw new TextrecError(
-        'DISK_FULL',
-        `The reject file ${this.path} cannot be written (${code}).`,
-        'Make room, or name another place for it with the option rejects.',
-        { cause },
-      )
+      this.flush()
+    } finally {
+      if (this.descriptor !== undefined) closeSync(this.descriptor)
+      this.descriptor = undefined
     }
   }
 }

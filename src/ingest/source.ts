@@ -1,5 +1,5 @@
 import { createReadStream, type ReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
@@ -26,6 +26,16 @@ const FOREIGN: readonly {
   { magic: [0x50, 0x41, 0x52, 0x31], name: 'a Parquet file', remedy: 'Export it as CSV or JSON lines.' },
   { magic: [0x53, 0x51, 0x4c, 0x69, 0x74, 0x65], name: 'an SQLite file', remedy: 'Export it as CSV.' },
 ]
+
+/** Sees to it that there is a file or a pipe that may be read, without opening it. @throws TextrecError FILE_UNREADABLE */
+export async function requireReadable(path: string): Promise<void> {
+  try {
+    if ((await stat(path)).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' })
+    await access(path, constants.R_OK)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
 
 /** A file, plain or gzip, as unpacked bytes. */
 export class Source {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isRejectFile } from '../ingest/index.js'
 import type { ForgetCounts, Store } from '../store/index.js'
 
 export interface ForgetReport extends Omit<ForgetCounts, 'users' | 'items'> {
@@ -31,7 +32,8 @@ export function noteRejectFile(store: Store, path: string): void {
 export async function scrubRejects(store: Store, userId: string): Promise<number> {
   const folder = join(store.directory, 'rejects')
   const inside = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
-  const outside = (store.meta<string[]>(REJECT_FILES) ?? []).filter((path) => existsSync(path))
+  // Something else may lie there by now, a pipe even, or the import refused the path: only reject files are rewritten.
+  const outside = (store.meta<string[]>(REJECT_FILES) ?? []).filter(isRejectFile)
   let changed = 0
   for (const path of new Set([...inside, ...outside])) changed += await scrubFile(path, userId)
   return changed

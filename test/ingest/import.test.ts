@@ -142,20 +142,6 @@ test('two files of one name keep two reject files; the option rejects takes all 
     ])
   }))
 
-test('a reject file that is one of the inputs, or cannot be written, is a typed error', () =>
-  inFolder(async (folder) => {
-    write(folder, { 'e.csv': 'user,item\n,1\n' })
-    const path = join(folder, 'e.csv')
-    const sink = new MemorySink(folder)
-    await expect(importFiles(sink, { interactions: path, rejects: path })).rejects.toMatchObject({
-      code: 'OPTION_INVALID',
-    })
-    expect(readFileSync(path, 'utf8')).toContain('user')
-    await expect(
-      importFiles(sink, { interactions: path, rejects: join(path, 'x.jsonl') }),
-    ).rejects.toMatchObject({ code: 'DISK_FULL' })
-  }))
-
 test('records reach the store in batches, and every one once', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'e.csv')
@@ -246,6 +232,19 @@ test.each([
     })
   }),
 )
+
+test('one input that is missing stops the call before any other is imported', () =>
+  inFolder(async (folder) => {
+    write(folder, { 'e.csv': 'user,item\nu,1\n' })
+    const sink = new MemorySink(folder)
+    for (const wrong of [join(folder, 'nothing.csv'), folder]) {
+      const files = [join(folder, 'e.csv'), wrong]
+      await expect(importFiles(sink, { interactions: files })).rejects.toMatchObject({
+        code: 'FILE_UNREADABLE',
+      })
+    }
+    expect(sink.writes).toEqual([])
+  }))
 
 test('a damaged gzip file is FILE_UNREADABLE; what came before the break is imported', async () => {
   const whole = gzipSync(interactions(100_000))
