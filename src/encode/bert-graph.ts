@@ -5,7 +5,7 @@ import type { ChannelMaxima } from './outliers.js'
 import { byteProducts, floatProducts, type Products } from './products.js'
 
 /** Raised whenever the same weights would give another graph: cached graphs and stored vectors are then stale. */
-export const GRAPH_VERSION = 1
+export const GRAPH_VERSION = 2
 
 /** The largest weight: 8 bits and sign, or 7 where pairs of products are added in 16 bits. */
 const LARGEST_BYTE = { int8: 127, 'int8-7bit': 63 }

@@ -93,8 +93,7 @@ async function openBertNetwork(
     const variant: GraphVariant =
       dtype.chosen === 'fp32' ? 'fp32' : hasByteProducts(machine) ? 'int8' : 'int8-7bit'
     const identity = { version: GRAPH_VERSION, sha256, shape, variant, pooling: source.pooling }
-    const fingerprint = hashOf(identity)
-    const model = await cachedGraph(request.cacheDirectory, fingerprint, async () => {
+    const model = await cachedGraph(request.cacheDirectory, hashOf(identity), async () => {
       onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
       const tensors = new BertWeights(Safetensors.parse(weights, files.path), shape)
       const bytes = await buildModel(tensors, shape, variant, source.pooling, special)
@@ -105,7 +104,8 @@ async function openBertNetwork(
     return {
       dim: shape.hidden,
       maxTokens: maxTokensOf(shape),
-      fingerprint,
+      // Of the very bytes: a graph that came out otherwise, here or on another machine, makes other vectors.
+      fingerprint: hashOf(model),
       variant,
       device,
       dtype,

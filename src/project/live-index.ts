@@ -127,6 +127,7 @@ export class LiveIndex {
       // The model first: until it is asked there is nothing to close.
       const model = await openServingModel(this.store.directory, state.model)
       const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
+        name: state.indexId,
         fingerprint: state.space,
         dim: state.dim,
       })

@@ -20,6 +20,8 @@ export interface IndexOrigin {
 }
 
 export interface IndexManifest extends IndexOrigin {
+  /** Of the folder it was published as: an index copied over another one gives itself away. */
+  readonly name: string
   readonly kind: IndexKind
   readonly dim: number
   readonly size: number
@@ -34,8 +36,9 @@ export interface IndexManifest extends IndexOrigin {
 }
 
 /** Fields as written; JSON has no `undefined`, so absent parts are left out. */
-export function manifestFields(built: BuiltIndex, origin: IndexOrigin) {
+export function manifestFields(name: string, built: BuiltIndex, origin: IndexOrigin) {
   return {
+    name,
     indexKind: built.kind,
     space: SPACE,
     byteOrder: endianness(),
@@ -57,7 +60,8 @@ export async function readIndexManifest(folder: string): Promise<IndexManifest> 
 
 /** What a manifest says. @throws INDEX_DAMAGED if it does not fit together. */
 export function describe(folder: string, { files, fields }: Manifest): IndexManifest {
-  const { indexKind, space, byteOrder, dim, size, recall, fingerprint, sequence, builtAt, note } = fields
+  const { name, indexKind, space, byteOrder, dim, size, recall, fingerprint, sequence, builtAt, note } =
+    fields
   const graph = graphOf(fields.graph)
   const vectorBytes = 4 * (size as number) * (dim as number)
   const fits =
@@ -67,6 +71,7 @@ export function describe(folder: string, { files, fields }: Manifest): IndexMani
     isCount(dim) &&
     isCount(size) &&
     isCount(sequence) &&
+    typeof name === 'string' &&
     typeof recall === 'number' &&
     typeof fingerprint === 'string' &&
     typeof builtAt === 'string' &&
@@ -74,6 +79,7 @@ export function describe(folder: string, { files, fields }: Manifest): IndexMani
     files[VECTORS]?.bytes === vectorBytes
   if (!fits) throw damaged('INDEX_DAMAGED', folder, 'its manifest does not describe its files')
   return {
+    name,
     kind: indexKind as IndexKind,
     dim,
     size,

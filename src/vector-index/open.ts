@@ -12,6 +12,8 @@ const DAMAGED = 'INDEX_DAMAGED'
 
 /** What the index must be, as far as the caller knows. */
 export interface Expected {
+  /** What its folder was called when it was published. */
+  readonly name?: string
   readonly fingerprint?: string
   readonly dim?: number
   /** The store's last vector change: an index that has seen later ones belongs to another state of the store. */
@@ -57,6 +59,13 @@ export async function openIndex(folder: string, expected: Expected): Promise<Ope
 
 function checkExpected(folder: string, manifest: IndexManifest, expected: Expected): void {
   const rebuild = "Run 'textrec index' to build one that fits."
+  if (expected.name !== undefined && expected.name !== manifest.name) {
+    throw new TextrecError(
+      'INDEX_STALE',
+      `The index in ${folder} was published as '${manifest.name}': it is another one's copy.`,
+      "Run 'textrec doctor --repair' to build this one again.",
+    )
+  }
   if (expected.fingerprint !== undefined && expected.fingerprint !== manifest.fingerprint) {
     throw new TextrecError(
       'INDEX_STALE',

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { publishFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import type { BuiltIndex } from './build.js'
@@ -26,7 +27,7 @@ export async function publishIndex(
       ARTIFACT_KIND,
       async (temporary) => {
         await built.save(temporary)
-        return manifestFields(built, origin)
+        return manifestFields(basename(folder), built, origin)
       },
       (temporary) => tryOut(temporary, built),
     )

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -154,6 +154,32 @@ describe('an indexed project', () => {
     const answer = await shop.similarItems('guitar-1')
     await expect(shop.index({ rebuild: true, signal: AbortSignal.abort() })).rejects.toThrow(code('ABORTED'))
     expect(await shop.similarItems('guitar-1')).toEqual(answer)
+  })
+
+  test("another project's index, copied over this one, is refused and named by doctor", async () => {
+    const foreign = await Recommender.open(temporaryFolder())
+    await foreign.upsert({ items: [...ITEMS].reverse() })
+    await foreign.index()
+    const victim = temporaryFolder()
+    const own = await Recommender.open(victim)
+    await own.upsert({ items: ITEMS, reviews: REVIEWS })
+    await own.index()
+    await own.close()
+    const folderOf = (directory: string) =>
+      join(
+        directory,
+        'indexes',
+        readdirSync(join(directory, 'indexes')).filter((name) => !name.startsWith('.'))[0],
+      )
+    cpSync(folderOf(foreign.directory), folderOf(victim), { recursive: true })
+    await foreign.close()
+
+    const fooled = await Recommender.open(victim)
+    await expect(fooled.similarItems('guitar-1')).rejects.toThrow(code('INDEX_STALE'))
+    expect((await fooled.doctor()).healthy).toBe(false)
+    expect((await fooled.doctor({ repair: true })).healthy).toBe(true)
+    expect(groupOf((await fooled.similarItems('guitar-1')).items[0].itemId)).toBe('guitar')
+    await fooled.close()
   })
 
   test('a damaged index is refused, named by doctor, and repaired on request', async () => {

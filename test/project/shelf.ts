@@ -12,7 +12,11 @@ export const ITEMS: readonly Item[] = [
   { id: 'guitar-4', title: 'Guitar strings', description: 'A set of bronze strings for acoustic guitars.' },
   { id: 'kitchen-1', title: 'Frying pan', description: 'Cast iron pan for frying and searing steaks.' },
   { id: 'kitchen-2', title: 'Chef knife', description: 'Sharp steel kitchen knife for chopping vegetables.' },
-  { id: 'kitchen-3', title: 'Saucepan', description: 'Copper pot for sauces, soup and pasta.' },
+  {
+    id: 'kitchen-3',
+    title: 'Saucepan',
+    description: 'Copper pot for cooking sauces and soup in the kitchen.',
+  },
   { id: 'kitchen-4', title: 'Cutting board', description: 'Wooden board for cutting bread and vegetables.' },
   {
     id: 'garden-1',
