@@ -7,7 +7,8 @@ import type { KindCounts, Writing } from './write.js'
 
 /**
  * Adds or replaces interactions; person, item and time identify one. Of several with one identity in
- * `interactions` the last counts and the others are `unchanged`.
+ * `interactions` the last counts; the others are `replaced` where the one after them says something else, else
+ * `unchanged`.
  * Rows are written in key order, which keeps the pages of a large table together: about twice as fast.
  */
 export function writeInteractions(
@@ -50,12 +51,14 @@ export function writeInteractions(
     let end = start + 1
     while (end < n && same(order[start], order[end])) end++
     const first = order[start]
-    const last = order[end - 1]
     const identity = [users[first], items[first], times[first]] as const
-    const name = `Interaction ${last + 1}`
-    const value = numberOrNull(interactions[last].value, name, 'value')
-    const attributes = encodeAttributes(interactions[last].attributes, name)
-    counts.unchanged += end - start - 1
+    let [value, attributes] = storedValues(interactions[first], first)
+    for (let at = start + 1; at < end; at++) {
+      const [nextValue, nextAttributes] = storedValues(interactions[order[at]], order[at])
+      counts[value === nextValue && attributes === nextAttributes ? 'unchanged' : 'replaced']++
+      value = nextValue
+      attributes = nextAttributes
+    }
     if (add.run(...identity, writing.arrival(first), value, attributes) > 0) {
       writing.arrived(first)
       counts.added++
@@ -71,4 +74,9 @@ export function writeInteractions(
     start = end
   }
   return counts
+}
+
+function storedValues({ value, attributes }: Interaction, position: number) {
+  const name = `Interaction ${position + 1}`
+  return [numberOrNull(value, name, 'value'), encodeAttributes(attributes, name)] as const
 }

@@ -31,13 +31,17 @@ export class Items {
 
   /**
    * Adds or replaces items, whole records at a time. Of several records with one id in `items` the last
-   * counts and the others are `unchanged`.
+   * counts; the others are `replaced` where the record after them says something else, else `unchanged`.
    */
   write(items: readonly Item[], writing: Writing): KindCounts {
     const counts = { added: 0, replaced: 0, unchanged: 0 }
     const last = new Map<string, Item>()
-    for (const [i, item] of items.entries()) last.set(requireId(item.id, `Item ${i + 1}`, 'id'), item)
-    counts.unchanged += items.length - last.size
+    for (const [i, item] of items.entries()) {
+      const id = requireId(item.id, `Item ${i + 1}`, 'id')
+      const earlier = last.get(id)
+      if (earlier !== undefined) counts[sameItem(earlier, item, id) ? 'unchanged' : 'replaced']++
+      last.set(id, item)
+    }
     for (const [id, item] of last) counts[this.writeOne(id, item, writing)]++
     return counts
   }
@@ -119,6 +123,17 @@ export class Items {
       after = rows[rows.length - 1][0]
     }
   }
+}
+
+/** Whether two records of one id would be stored alike. */
+function sameItem(a: Item, b: Item, id: string): boolean {
+  const stored = (item: Item) => [
+    textOrNull(item.title),
+    textOrNull(item.description),
+    encodeAttributes(item.attributes, `Item ${JSON.stringify(id)}`),
+  ]
+  const other = stored(b)
+  return stored(a).every((value, i) => value === other[i])
 }
 
 function storedItem([key, id, title, description, attributes]: ItemRow): StoredItem {

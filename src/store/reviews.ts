@@ -46,16 +46,20 @@ export class Reviews {
 
   /**
    * Adds or replaces reviews. A review is known by its id, else by person, item and time. Of several with one
-   * identity in `reviews` the last counts and the others are `unchanged`.
+   * identity in `reviews` the last counts; the others are `replaced` where the review after them says something
+   * else, else `unchanged`.
    */
   write(reviews: readonly Review[], writing: Writing): KindCounts {
     const counts = { added: 0, replaced: 0, unchanged: 0 }
     const last = new Map<string, { review: Review; position: number }>()
     for (const [i, review] of reviews.entries()) {
       const identity = identityOf(review, `Review ${i + 1}`)
-      last.set(identity, { review, position: last.get(identity)?.position ?? i })
+      const earlier = last.get(identity)
+      if (earlier !== undefined) {
+        counts[sameReview(earlier.review, review, `Review ${i + 1}`) ? 'unchanged' : 'replaced']++
+      }
+      last.set(identity, { review, position: earlier?.position ?? i })
     }
-    counts.unchanged += reviews.length - last.size
     for (const { review, position } of last.values()) counts[this.writeOne(review, position, writing)]++
     return counts
   }
@@ -161,6 +165,22 @@ function identityOf(review: Review, record: string): string {
   if (review.id !== undefined) return `i${requireId(review.id, record, 'id')}`
   // The lengths keep ids that contain separators apart.
   return `e${review.userId.length}:${review.userId}${review.itemId.length}:${review.itemId}${review.time ?? ''}`
+}
+
+/** Whether two reviews of one identity would be stored alike. */
+function sameReview(a: Review, b: Review, record: string): boolean {
+  const stored = (review: Review) => [
+    review.itemId,
+    review.userId,
+    storedTime(review.time, record),
+    review.rating ?? null,
+    review.helpful ?? null,
+    textOrNull(review.title),
+    textOrNull(review.text),
+    encodeAttributes(review.attributes, record),
+  ]
+  const other = stored(b)
+  return stored(a).every((value, i) => value === other[i])
 }
 
 function storedReview(row: ReviewRow): StoredReview {

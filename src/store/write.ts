@@ -16,9 +16,9 @@ export interface Records {
 /** What became of the records of one kind: the three add up to the number of records. */
 export interface KindCounts {
   added: number
-  /** A record of the same identity was there and said something else. */
+  /** A record of the same identity was there and said something else, or one that does came later in the same call. */
   replaced: number
-  /** A record of the same identity was there (or came later in the same call) and nothing was to be done. */
+  /** A record of the same identity was there, or came later in the same call, and says the same. */
   unchanged: number
 }
 

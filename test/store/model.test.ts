@@ -130,10 +130,16 @@ function reviewIdentity(review: Review): string {
 function lastOf<T>(
   records: readonly T[],
   identity: (record: T) => string,
-  counts: { unchanged: number },
+  counts: { replaced: number; unchanged: number },
 ): T[] {
-  const last = new Map(records.map((record) => [identity(record), record]))
-  counts.unchanged += records.length - last.size
+  const last = new Map<string, T>()
+  for (const record of records) {
+    const earlier = last.get(identity(record))
+    if (earlier !== undefined) {
+      counts[JSON.stringify(earlier) === JSON.stringify(record) ? 'unchanged' : 'replaced']++
+    }
+    last.set(identity(record), record)
+  }
   return [...last.values()]
 }
 

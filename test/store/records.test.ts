@@ -128,14 +128,20 @@ describe('write', () => {
       ],
     }
     expect(store.write(twice)).toEqual({
-      items: { added: 1, replaced: 0, unchanged: 1 },
-      reviews: { added: 1, replaced: 0, unchanged: 1 },
-      interactions: { added: 2, replaced: 0, unchanged: 1 },
+      items: { added: 1, replaced: 1, unchanged: 0 },
+      reviews: { added: 1, replaced: 1, unchanged: 0 },
+      interactions: { added: 2, replaced: 1, unchanged: 0 },
     })
     expect(store.items([1])[0]?.title).toBe('new')
     expect(store.reviewsOf(store.itemKey('a')!)[0].text).toBe('new')
     expect([...store.historyOf(store.userKey('u')!).values]).toEqual([2, Number.NaN])
-    expect(store.write(twice).interactions).toEqual({ added: 0, replaced: 0, unchanged: 3 })
+    expect(store.write(twice).interactions).toEqual({ added: 0, replaced: 1, unchanged: 2 })
+    // Identical records of one call change nothing, the first time and later.
+    const same = [
+      { id: 's', title: 't', attributes: { a: 1, b: 2 } },
+      { id: 's', title: 't', attributes: { b: 2, a: 1 } },
+    ]
+    expect(store.write({ items: same }).items).toEqual({ added: 1, replaced: 0, unchanged: 1 })
   })
 
   test('all or nothing: one bad record undoes the call, and keys made in it are forgotten', () => {
