@@ -98,10 +98,21 @@ function packageVersion(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
 }
 
-/** The command that `args` are about: the first word, or the second of `help COMMAND`. */
-function askedFor(args: readonly string[]): Entry | undefined {
+/** The name of the command that `args` are about: the first word, or the second of `help COMMAND`. */
+function askedName(args: readonly string[]): string | undefined {
   const name = args[0] === 'help' ? args[1] : args[0]
+  return name?.startsWith('-') ? undefined : name
+}
+
+function askedFor(args: readonly string[]): Entry | undefined {
+  const name = askedName(args)
   return ENTRIES.find((entry) => entry.name === name)
+}
+
+/** What commander is to read. Help about a command that does not exist is no help: only its name is looked at. */
+function readable(args: readonly string[]): readonly string[] {
+  const name = askedName(args)
+  return name === undefined || name === 'help' || askedFor(args) !== undefined ? args : [name]
 }
 
 async function buildProgram(args: readonly string[]): Promise<Command> {
@@ -127,7 +138,7 @@ const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined)
 watchStreams(json)
 try {
   const program = await buildProgram(args)
-  await program.parseAsync(args, { from: 'user' })
+  await program.parseAsync(readable(args), { from: 'user' })
 } catch (error) {
   process.exitCode = reportFailure(error, { json, command: askedFor(args)?.name })
 }
