@@ -32,7 +32,7 @@ export function addOutputFlags(command: Command): Command {
 }
 
 export function addShellFlags(command: Command): Command {
-  command.requiredOption('--dir <folder>', 'the project')
+  command.requiredOption('--dir <folder>', 'the project', path)
   return addOutputFlags(command)
 }
 
@@ -47,7 +47,7 @@ export function addDeviceFlags(command: Command): Command {
       ]),
     )
     .option('--threads <n>', 'threads of the encoder on the CPU (default: as many as cores)', wholeNumber(0))
-    .option('--cache-dir <folder>', 'where models and their graphs are kept')
+    .option('--cache-dir <folder>', 'where models and their graphs are kept', path)
 }
 
 export function addEncoderFlags(command: Command): Command {
@@ -81,6 +81,12 @@ export const SAMPLE_PROJECT = [
   'textrec index --dir books.textrec',
 ] as const
 
+/** A path that names something: an empty one is a variable that was not set. */
+export function path(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.')
+  return text
+}
+
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
@@ -110,11 +116,13 @@ export function jsonObject(text: string): object {
   return value
 }
 
-/** Collects `name=value` flags given several times; a name given twice keeps the last value. */
+/** Collects `name=value` flags given several times, each name once. */
 export function assignment(text: string, previous: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=')
   if (at < 1 || at === text.length - 1) throw new InvalidArgumentError('It must be name=value.')
-  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+  const name = text.slice(0, at)
+  if (Object.hasOwn(previous, name)) throw new InvalidArgumentError(`'${name}' is given twice.`)
+  return { ...previous, [name]: text.slice(at + 1) }
 }
 
 /** Ids separated by commas. */

@@ -6,6 +6,7 @@ import {
   anyNumber,
   type EncoderFlags,
   idList,
+  path,
   SAMPLE_PROJECT,
   type ShellFlags,
   wholeNumber,
@@ -48,7 +49,7 @@ export function define(command: Command): void {
     .option('-k <n>', 'length of the lists that are judged (default: 10)', wholeNumber(1))
     .option('--epochs <n>', 'passes of training, at most (default: 60)', wholeNumber(1))
     .option('--seed <n>', 'decides every random choice (default: 1)', wholeNumber(0))
-    .option('--report <file.html>', 'write a report with plots that needs no network')
+    .option('--report <file.html>', 'write a report with plots that needs no network', path)
     .action((flags: EvaluateFlags) =>
       runCommand(flags, async (shell) => {
         const project = await shell.open(flags)

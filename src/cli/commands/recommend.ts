@@ -7,6 +7,7 @@ import {
   addShellFlags,
   type EncoderFlags,
   idList,
+  path,
   SAMPLE_PROJECT,
   type ShellFlags,
 } from '../options.js'
@@ -36,7 +37,7 @@ export function define(command: Command): void {
     .option('--dislikes <ids>', 'items that the person does not like, separated by commas', idList)
     .option('--text <text>', 'what the person is looking for')
     .option('--all', 'everybody the project knows, to the file --out')
-    .option('--out <file.jsonl>', 'where --all writes')
+    .option('--out <file.jsonl>', 'where --all writes', path)
   addDeviceFlags(addRuleFlags(addShellFlags(command))).action((flags: RecommendFlags) => {
     checkFlags(command, flags)
     return runCommand(flags, async (shell) => {

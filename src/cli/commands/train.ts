@@ -6,6 +6,7 @@ import {
   addShellFlags,
   anyNumber,
   type EncoderFlags,
+  path,
   SAMPLE_PROJECT,
   type ShellFlags,
   wholeNumber,
@@ -35,7 +36,7 @@ export function define(command: Command): void {
       "from which rating an interaction counts as liked (default: the middle of the catalogue's scale)",
       anyNumber,
     )
-    .option('--report <file.html>', 'write a report with curves that needs no network')
+    .option('--report <file.html>', 'write a report with curves that needs no network', path)
     .action((flags: TrainFlags) =>
       runCommand(flags, async (shell) => {
         const project = await shell.open(flags)
