@@ -17,6 +17,8 @@ export interface Shell {
   open(flags?: EncoderFlags, options?: { readonly create?: boolean }): Promise<Recommender>
   /** Tells people something by the way, on standard error; silent with --quiet. */
   note(text: string): void
+  /** A remark that ends what people read on standard output, apart from it; nothing with --quiet. */
+  remark(text: string): string
   /** The command's result: one JSON document with --json, else what `forPeople` returns. */
   print(document: unknown, forPeople: () => string): void
 }
@@ -49,6 +51,7 @@ export async function runCommand(
         return project
       },
       note,
+      remark: (text) => (quiet ? '' : `\n\n${text}`),
       print: (document, forPeople) => {
         display?.stop()
         const text = flags.json ? JSON.stringify(document) : forPeople()

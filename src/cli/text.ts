@@ -83,6 +83,12 @@ export function bold(text: string): string {
   return hasStyle() ? `\u001B[1m${text}\u001B[22m` : text
 }
 
+/** A word of a command that people may copy: quoted where a POSIX shell would read something else in it. */
+export function shellWord(text: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text
+  return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`
+}
+
 /** Words of `text` in lines of at most `width` columns. */
 export function wrap(text: string, width: number): string {
   const lines: string[] = []

@@ -50,6 +50,29 @@ describe('import', () => {
     expect(asked.stderr).toMatch(/^textrec: NOTHING_INDEXED: /)
   })
 
+  test('fails when every record was refused, and names the reject file', async () => {
+    const other = join(folder, 'none of it.textrec')
+    writeFileSync(join(folder, 'bad.csv'), 'sku,name\n,Hammer\n,Saw\n')
+    const bad = ['import', '--dir', other, '--items', 'bad.csv', '--map', 'id=sku', '--map', 'title=name']
+    const { code, stdout, stderr } = await textrec(bad, { cwd: folder })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^bad\.csv +items +csv +2 +0 +2 +0 +0 +0$/m)
+    expect(stdout).not.toContain('Next:')
+    const line = /^textrec: RECORD_INVALID: All 2 records were refused\. The reasons are in (.+); [^\n]+\n$/
+    expect(readFileSync(line.exec(stderr)?.[1] as string, 'utf8')).toContain('"field":"id"')
+    const json = await textrec([...bad, '--json'], { cwd: folder })
+    expect(json.code).toBe(1)
+    expect(document<ImportReport>(json)).toMatchObject({ read: 2, accepted: 0 })
+  })
+
+  test('says what comes next, in words that a shell reads, but not with --quiet', async () => {
+    const args = ['import', '--dir', 'p r', '--items', 'one.csv']
+    writeFileSync(join(folder, 'one.csv'), 'id,title\na,Hammer\n')
+    const { stdout } = await textrec(args, { cwd: folder })
+    expect(stdout).toMatch(/\n\nNext: textrec index --dir "p r"\n$/)
+    expect((await textrec([...args, '-q'], { cwd: folder })).stdout).not.toContain('Next:')
+  })
+
   test('names the file that cannot be read', async () => {
     const { code, stdout, stderr } = await ask('import', '--items', 'nowhere.csv')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })

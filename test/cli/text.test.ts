@@ -1,8 +1,26 @@
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { invocation } from '#src/cli/invocation.js'
 import { facts, table } from '#src/cli/table.js'
-import { bytes, displayWidth, duration, ellipsis, oneLine, wrap } from '#src/cli/text.js'
+import { bytes, displayWidth, duration, ellipsis, oneLine, shellWord, wrap } from '#src/cli/text.js'
+
+test('a shell reads back every word of a command that may be copied', () => {
+  expect(shellWord('books.textrec')).toBe('books.textrec')
+  expect(shellWord('p r')).toBe('"p r"')
+  const word = fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0'))
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(word, fc.constantFrom("it's", '$HOME', '`id`', '\\', '"', '!!', '*', ''))),
+      (words) => {
+        const command = `printf '%s\\0' - ${words.map(shellWord).join(' ')}`
+        const read = execFileSync('sh', ['-c', command], { encoding: 'utf8' })
+        expect(read.split('\0').slice(1, -1)).toEqual(words)
+      },
+    ),
+    { numRuns: 30 },
+  )
+})
 
 describe('oneLine', () => {
   test('takes terminal escapes and line breaks out of what a catalogue says', () => {

@@ -12,7 +12,7 @@ import {
 } from '../options.js'
 import { runCommand, type Shell } from '../shell.js'
 import { plural } from '../text.js'
-import { importTable } from './import.js'
+import { importTable, nothingAccepted } from './import.js'
 
 interface AddFlags extends ShellFlags, EncoderFlags {
   readonly items?: string[]
@@ -77,6 +77,7 @@ async function addFiles(shell: Shell, flags: AddFlags): Promise<void> {
   const encoded = live === undefined ? 0 : (await project.index(shell.long)).vectors.items
   const report: AddReport = { ...imported, encoded }
   shell.print(report, () => `${importTable(report)}\n\n${vectorsMade(encoded)}`)
+  if (report.read > 0 && report.accepted === 0) throw nothingAccepted(shell.library, report)
 }
 
 function vectorsMade(encoded: number): string {

@@ -7,10 +7,17 @@ import { type Book, readBookshelf } from '../demo/bookshelf.js'
 import { DEPTH, type Evidence, measure } from '../demo/evidence.js'
 import { KNOWN_BOOK, NEW_BOOK, SEARCHES } from '../demo/questions.js'
 import { invocation } from '../invocation.js'
-import { addDeviceFlags, addExample, addOutputFlags, type EncoderFlags, type ShellFlags } from '../options.js'
+import {
+  addDeviceFlags,
+  addExample,
+  addOutputFlags,
+  type EncoderFlags,
+  path,
+  type ShellFlags,
+} from '../options.js'
 import { runCommand, type Shell } from '../shell.js'
 import { outputWidth, table } from '../table.js'
-import { bold, duration, figure, percent, wrap } from '../text.js'
+import { bold, duration, figure, percent, shellWord, wrap } from '../text.js'
 
 type DemoFlags = Partial<ShellFlags> & EncoderFlags
 
@@ -19,12 +26,12 @@ export function define(command: Command): void {
     .description(
       'Show all of it on the built-in bookshelf, without network: import, index, ask for books like one, for a text, for a book that is not on the shelf, and measure how good the answers are.',
     )
-    .option('--dir <folder>', 'where the project is made (default: a new temporary folder)')
+    .option('--dir <folder>', 'where the project is made (default: a new temporary folder)', path)
   addDeviceFlags(addOutputFlags(command)).action(async (flags: DemoFlags) => {
     const dir = flags.dir ?? join(await mkdtemp(join(tmpdir(), 'textrec-demo-')), 'books.textrec')
     await runCommand({ ...flags, dir }, async (shell) => {
       const report = await runDemo(shell, dir, flags)
-      shell.print(report, () => tell(report))
+      shell.print(report, () => `${tell(report)}${shell.remark(tellNext(report.directory))}`)
     })
   })
   addExample(command, 'textrec demo --dir books.textrec')
@@ -131,7 +138,6 @@ function tell(report: DemoReport): string {
     ...report.answers.map((asked) => tellAnswer(asked, report.authors)),
     tellEvidence(report.evidence),
     steps,
-    tellNext(report.directory),
   ].join('\n\n')
 }
 
@@ -181,11 +187,12 @@ function tellEvidence(evidence: readonly Evidence[]): string {
 
 function tellNext(directory: string): string {
   const textrec = invocation()
+  const dir = shellWord(directory)
   return [
     bold(`The project stays in ${directory}. Try:`),
-    `  ${textrec} search --dir ${directory} "letters between lovers who never meet"`,
-    `  ${textrec} similar --dir ${directory} dracula --filter '{"year": {"$lt": 1850}}'`,
-    `  ${textrec} similar --dir ${directory} --text "A detective who is never wrong."`,
+    `  ${textrec} search --dir ${dir} "letters between lovers who never meet"`,
+    `  ${textrec} similar --dir ${dir} dracula --filter '{"year": {"$lt": 1850}}'`,
+    `  ${textrec} similar --dir ${dir} --text "A detective who is never wrong."`,
     `  ${textrec} import --help`,
   ].join('\n')
 }

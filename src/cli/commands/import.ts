@@ -2,9 +2,9 @@ import { type Command, Option } from 'commander'
 import type { ImportReport, ImportSources } from '../../index.js'
 import { importWithStandardInput } from '../input.js'
 import { addExample, addShellFlags, assignment, type ShellFlags } from '../options.js'
-import { runCommand } from '../shell.js'
+import { type Library, runCommand } from '../shell.js'
 import { table } from '../table.js'
-import { figure, plural } from '../text.js'
+import { figure, plural, shellWord } from '../text.js'
 
 interface ImportFlags extends ShellFlags {
   readonly items?: string[]
@@ -61,8 +61,21 @@ async function runImport(flags: ImportFlags): Promise<void> {
       },
       shell.long,
     )
-    shell.print(report, () => `${importTable(report)}\n\nNext: textrec index --dir ${flags.dir}`)
+    const next =
+      report.accepted === 0 ? '' : shell.remark(`Next: textrec index --dir ${shellWord(flags.dir)}`)
+    shell.print(report, () => `${importTable(report)}${next}`)
+    if (report.read > 0 && report.accepted === 0) throw nothingAccepted(shell.library, report)
   })
+}
+
+/** Nothing of what was read could be taken: the files are not what they were said to be. */
+export function nothingAccepted({ TextrecError }: Library, { read, files }: ImportReport): Error {
+  const rejects = [...new Set(files.flatMap(({ rejectFile }) => rejectFile ?? []))]
+  return new TextrecError(
+    'RECORD_INVALID',
+    `${read === 1 ? 'The only record was' : `All ${figure(read)} records were`} refused.`,
+    `The reasons are in ${rejects.join(', ')}; columns of other names are read with --map field=column.`,
+  )
 }
 
 /** What became of each file, and where the refused records are. */
