@@ -9,6 +9,8 @@ export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
 export { type Comparison, comparisonPage, comparisonTable } from './evaluate/index.js'
 export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.js'
 export { version } from './package.js'
+// The project: open, import, index, ask.
+export type { NewItem } from './project/arguments.js'
 export type {
   AskOptions,
   AudienceOptions,
@@ -29,8 +31,7 @@ export type { EveryoneReport } from './project/everyone.js'
 export type { ForgetReport } from './project/forget.js'
 export type { IndexReport } from './project/index-run.js'
 export type { VectorReport } from './project/item-vectors.js'
-// The project: open, import, index, ask.
-export { type NewItem, Recommender } from './project/recommender.js'
+export { Recommender } from './project/recommender.js'
 export type { Stats } from './project/stats.js'
 export type { TrainReport } from './project/training.js'
 export type { TrainCallOptions as TrainOptions } from './project/training-options.js'

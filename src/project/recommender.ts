@@ -10,7 +10,15 @@ import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
 import { nearestTo, requireVector, similarItems } from '../recommend/similar.js'
 import { Store } from '../store/index.js'
-import type { Answer, Audience, Explanation, Item, PersonAnswer, Review } from '../types.js'
+import type { Answer, Audience, Explanation, PersonAnswer } from '../types.js'
+import {
+  checkedNewItem,
+  encoderName,
+  type NewItem,
+  requireKnownNames,
+  requireText,
+  requireTexts,
+} from './arguments.js'
 import { Compactor } from './compact.js'
 import {
   ASK,
@@ -54,11 +62,6 @@ import { runTraining, type TrainReport, withdrawModel } from './training.js'
 import type { TrainCallOptions } from './training-options.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
 
-/** An item that is asked about and not stored. */
-export interface NewItem extends Pick<Item, 'title' | 'description' | 'attributes'> {
-  readonly reviews?: readonly Pick<Review, 'title' | 'text' | 'rating' | 'time' | 'helpful'>[]
-}
-
 /**
  * A project on disk: a catalogue with its reviews and interactions, the vectors made from them, and the
  * answers they give. Open it, import files, index, ask; close it at the end.
@@ -92,7 +95,9 @@ export class Recommender {
    * @throws PROJECT_MISSING, DATABASE_VERSION, DATABASE_DAMAGED, DEPENDENCY_MISSING
    */
   static async open(directory: string, options: Partial<OpenOptions> = {}): Promise<Recommender> {
-    const resolved = resolveOptions('open', OPEN, options)
+    requireText('open', 'the folder', directory)
+    const given = resolveOptions('open', OPEN, options)
+    const resolved = { ...given, encoder: encoderName(given.encoder) }
     if (!resolved.create && !existsSync(join(directory, 'catalog.db'))) {
       throw new TextrecError(
         'PROJECT_MISSING',
@@ -141,6 +146,7 @@ export class Recommender {
 
   /** The items nearest to a stored item. @throws NOT_FOUND, NOT_ENOUGH_DATA, NOTHING_INDEXED */
   async similarItems(itemId: string, options: Partial<AskOptions> = {}): Promise<Answer> {
+    requireText('similarItems', 'the item id', itemId)
     const { k, allowed } = this.ask('similarItems', options)
     return this.use(({ index, model }) =>
       similarItems(this.store, index, model.space.basis, itemId, { k, allowed }),
@@ -150,8 +156,9 @@ export class Recommender {
   /** The items nearest to one that is not stored; nothing is written. @throws NOT_ENOUGH_DATA without any text */
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
+    const checked = checkedNewItem('similarToItem', item)
     return this.use(async (live) => {
-      const vector = await this.vectorOf(live, item, signal)
+      const vector = await this.vectorOf(live, checked, signal)
       return nearestTo(this.store, live.index, live.model.space.basis, vector, { k, allowed })
     })
   }
@@ -159,6 +166,7 @@ export class Recommender {
   /** Items for a free text, by words and by meaning. */
   async search(text: string, options: Partial<SearchOptions> = {}): Promise<Answer> {
     this.requireOpen()
+    requireText('search', 'the query', text)
     const resolved = resolveOptions('search', SEARCH, options)
     const allowed = this.filters.keysOf(resolved.filter)
     return this.use(({ index, model, state }) =>
@@ -203,9 +211,10 @@ export class Recommender {
    */
   async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
     this.requireOpen()
+    const unseen = typeof item === 'string' ? undefined : checkedNewItem('audience', item)
     return this.recommending.audienceOf(async (live) => {
       if (typeof item !== 'string') {
-        return { vector: await this.vectorOf(live, item, options.signal), key: undefined }
+        return { vector: await this.vectorOf(live, unseen as NewItem, options.signal), key: undefined }
       }
       const key = requireItem(this.store, item)
       return { vector: requireVector(live.index, key, item), key }
@@ -224,6 +233,7 @@ export class Recommender {
   /** Adds or replaces records. They count from the next call on, in every open process. */
   async upsert(records: Records, options: { readonly signal?: AbortSignal } = {}): Promise<UpsertReport> {
     this.requireOpen()
+    requireKnownNames('upsert', records, ['items', 'reviews', 'interactions'])
     const live = liveState(this.store)
     const needsVectors = (records.items?.length ?? 0) + (records.reviews?.length ?? 0) > 0
     const encoder = live !== undefined && needsVectors ? await this.encoderOf(live) : undefined
@@ -238,7 +248,8 @@ export class Recommender {
   /** Removes items with all that hangs on them. Unknown ids count as nothing. */
   async remove(records: { readonly items: readonly string[] }): Promise<{ readonly items: number }> {
     this.requireOpen()
-    return { items: this.store.removeItems(records.items) }
+    requireKnownNames('remove', records, ['items'])
+    return { items: this.store.removeItems(requireTexts('remove', 'items', records.items)) }
   }
 
   /**
@@ -347,6 +358,7 @@ export class Recommender {
   /** Every question goes through here: it sees the index as it is now, and may start tidying it. */
   private use<T>(question: (live: Live) => Promise<T>): Promise<T> {
     return this.live.use((live) => {
+      this.requireAsked(live.state)
       this.compactor.consider(live)
       return question(live)
     })
@@ -366,8 +378,20 @@ export class Recommender {
     return row(await live.model.space.fromText(matrix(1, text.length, text), [undefined]), 0)
   }
 
+  /** Whoever opens a project with an encoder or number format of their own must not get another's answers. */
+  private requireAsked({ encoder }: LiveState): void {
+    const { encoder: name = encoder.name, dtype } = this.options
+    if (name === encoder.name && (dtype === 'auto' || dtype === encoder.dtype)) return
+    throw new TextrecError(
+      'FINGERPRINT_MISMATCH',
+      `The index was made by '${encoder.name}' in ${encoder.dtype}, '${name}' in ${dtype} was asked for.`,
+      "Run 'textrec index' with these to encode the catalogue anew, or open it without naming them.",
+    )
+  }
+
   /** The encoder that made the live vectors: vectors of another one would not fit them. */
   private async encoderOf(state: LiveState): Promise<Encoder> {
+    this.requireAsked(state)
     const encoder = await this.encoders.get(state.encoder.name, state.encoder.dtype)
     if (encoder.fingerprint !== state.encoder.fingerprint || textSpace(encoder) !== textSpaceOf(state)) {
       throw new TextrecError(

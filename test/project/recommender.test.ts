@@ -137,6 +137,39 @@ describe('an indexed project', () => {
     expect(await shop.stats()).toEqual(before)
   })
 
+  test.each<[string, (shop: Recommender) => Promise<unknown>, string]>([
+    ['an id that is no text', (shop) => shop.similarItems(['guitar-1'] as never), 'OPTION_INVALID'],
+    ['a query that is no text', (shop) => shop.search(5 as never), 'OPTION_INVALID'],
+    ['ids that are no list', (shop) => shop.remove({ items: 'guitar-1' as never }), 'OPTION_INVALID'],
+    ['records of no known kind', (shop) => shop.upsert({ itmes: [] } as never), 'OPTION_UNKNOWN'],
+    ['a misspelt field', (shop) => shop.similarToItem({ titel: 'Harp' } as never), 'OPTION_UNKNOWN'],
+    ['a title that is no text', (shop) => shop.similarToItem({ title: { a: 1 } } as never), 'RECORD_INVALID'],
+    [
+      'reviews that are no list',
+      (shop) => shop.similarToItem({ reviews: 'great' } as never),
+      'RECORD_INVALID',
+    ],
+    [
+      'a review that is no record',
+      (shop) => shop.audience({ reviews: ['great'] } as never),
+      'OPTION_INVALID',
+    ],
+  ])('%s is refused by name', async (_, ask, expected) => {
+    await expect(ask(shop)).rejects.toThrow(code(expected))
+  })
+
+  test('opened with another encoder or number format it answers nothing', async () => {
+    for (const options of [{ dtype: 'fp32' }, { encoder: 'e5-small-v2' }] as const) {
+      const other = await Recommender.open(folder, options)
+      const { live } = await other.stats()
+      if (live?.dtype !== ('dtype' in options ? options.dtype : undefined)) {
+        await expect(other.similarItems('guitar-1')).rejects.toThrow(code('FINGERPRINT_MISMATCH'))
+        await expect(other.search('guitar')).rejects.toThrow(code('FINGERPRINT_MISMATCH'))
+      }
+      await other.close()
+    }
+  })
+
   test('index() again has nothing to do', async () => {
     const again = await shop.index()
     expect(again.vectors).toMatchObject({ items: 0, encoded: 0 })
