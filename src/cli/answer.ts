@@ -1,18 +1,27 @@
 import type { Answer } from '../index.js'
 import { table } from './table.js'
 
+/**
+ * What a column of scores counts, for its head: scores of different kinds must not be compared.
+ * - cosine: of two vectors, up to 1
+ * - fused: reciprocal ranks of two lists added up; about 0.03 at the most
+ * - BM25: words in common, the rarer the more; without an upper end
+ * - z-score: deviations from the mean of the catalogue
+ */
+export type ScoreKind = 'cosine' | 'fused' | 'BM25' | 'z-score'
+
 /** An answer for people: what was asked, what it rests on, and the ranked items. */
-export function answerTable(asked: string, answer: Answer): string {
+export function answerTable(asked: string, answer: Answer, kind: ScoreKind): string {
   if (answer.items.length === 0) return `${asked}: nothing found.`
-  return `${asked} (basis: ${answer.basis})\n\n${rankTable(answer)}`
+  return `${asked} (basis: ${answer.basis})\n\n${rankTable(answer, kind)}`
 }
 
 /** Only the ranked items. Scores have four digits: those of fused answers are small. */
-export function rankTable(answer: Answer): string {
+function rankTable(answer: Answer, kind: ScoreKind): string {
   return table(
     [
       { head: 'rank', align: 'right' },
-      { head: 'score', align: 'right' },
+      { head: kind, align: 'right' },
       { head: 'id', least: 12 },
       { head: 'title', least: 16 },
     ],

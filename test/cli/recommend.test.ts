@@ -70,6 +70,7 @@ describe('recommend', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('Items for this person (basis: fused)')
     expect(stdout).toContain('Because of')
+    expect(stdout).toMatch(/^rank +z-score +id/m)
   })
 
   test('for several, and for everybody into a file', async () => {
@@ -116,7 +117,7 @@ test('audience finds people for a stored item and for a described one', async ()
   )
   expect(items.map(({ rank }) => rank)).toEqual([1, 2, 3, 4])
   const { stdout } = await ask('audience', '--text', 'A ship in the ice', '-k', '2')
-  expect(stdout).toMatch(/^rank +score +person$/m)
+  expect(stdout).toMatch(/^rank +cosine +person$/m)
   expect(await ask('audience')).toMatchObject({ code: 2 })
 })
 

@@ -57,7 +57,7 @@ export function define(command: Command): void {
             : `People for ${id ?? 'this item'} (basis: ${basis})\n\n${table(
                 [
                   { head: 'rank', align: 'right' },
-                  { head: 'score', align: 'right' },
+                  { head: 'cosine', align: 'right' },
                   { head: 'person', least: 12 },
                 ],
                 people.map(({ rank, score, userId }) => [String(rank), score.toFixed(4), userId]),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Answer, ImportReport, IndexReport, Recommender } from '../../index.js'
+import type { ScoreKind } from '../answer.js'
 import { type Book, readBookshelf } from '../demo/bookshelf.js'
 import { DEPTH, type Evidence, measure } from '../demo/evidence.js'
 import { KNOWN_BOOK, NEW_BOOK, SEARCHES } from '../demo/questions.js'
@@ -41,6 +42,7 @@ interface Asked {
   readonly asked: string
   readonly about?: string
   readonly answer: Answer
+  readonly scores: ScoreKind
 }
 
 interface DemoReport {
@@ -98,16 +100,22 @@ async function ask(project: Recommender, books: readonly Book[], signal: AbortSi
     {
       asked: `Books like ${known.title}, by ${known.author}`,
       answer: await project.similarItems(KNOWN_BOOK, { k: 6, signal }),
+      scores: 'cosine',
     },
   ]
   for (const text of SEARCHES) {
-    answers.push({ asked: `Search: "${text}"`, answer: await project.search(text, { k: 5, signal }) })
+    answers.push({
+      asked: `Search: "${text}"`,
+      answer: await project.search(text, { k: 5, signal }),
+      scores: 'fused',
+    })
   }
   const { title, description, by } = NEW_BOOK
   answers.push({
     asked: `Like a book that is not on the shelf: ${title}`,
     about: `${description} (It is by ${by}; textrec was told only the title and these words.)`,
     answer: await project.similarToItem({ title, description }, { k: 6, signal }),
+    scores: 'cosine',
   })
   return answers
 }
@@ -141,17 +149,17 @@ function tell(report: DemoReport): string {
   ].join('\n\n')
 }
 
-function tellAnswer({ asked, about, answer }: Asked, authors: DemoReport['authors']): string {
+function tellAnswer({ asked, about, answer, scores }: Asked, authors: DemoReport['authors']): string {
   const rows = answer.items.map(({ rank, score, itemId, title }) => [
     String(rank),
-    score.toFixed(3),
+    score.toFixed(4),
     title ?? itemId,
     authors[itemId] ?? '',
   ])
   const ranking = table(
     [
       { head: 'rank', align: 'right' },
-      { head: 'score', align: 'right' },
+      { head: scores, align: 'right' },
       { head: 'title', least: 16 },
       { head: 'author', least: 10 },
     ],

@@ -40,7 +40,9 @@ export function define(command: Command): void {
         const { basis, itemId, score, title } = explained
         const lines = reasonLines(explained)
         const why = lines.length === 0 ? ['Nothing that is known of the person speaks for it.'] : lines
-        return [`${oneLine(title ?? itemId)}: ${score.toFixed(4)} (basis: ${basis})`, ...why].join('\n')
+        return [`${oneLine(title ?? itemId)}: z-score ${score.toFixed(4)} (basis: ${basis})`, ...why].join(
+          '\n',
+        )
       })
     }),
   )

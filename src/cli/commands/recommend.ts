@@ -83,5 +83,5 @@ function withReasons(asked: string, answer: Answer): string {
     const lines = why === undefined ? [] : reasonLines(why)
     return lines.length === 0 ? [] : ['', title ?? itemId, ...lines]
   })
-  return [answerTable(asked, answer), ...reasons].join('\n')
+  return [answerTable(asked, answer, 'z-score'), ...reasons].join('\n')
 }

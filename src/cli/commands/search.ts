@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { answerTable } from '../answer.js'
+import { answerTable, type ScoreKind } from '../answer.js'
 import {
   type AskFlags,
   addAskFlags,
@@ -14,6 +14,12 @@ import { runCommand } from '../shell.js'
 
 interface SearchFlags extends ShellFlags, EncoderFlags, AskFlags {
   readonly mode?: 'hybrid' | 'vector' | 'text'
+}
+
+const SCORES: Readonly<Record<NonNullable<SearchFlags['mode']>, ScoreKind>> = {
+  hybrid: 'fused',
+  vector: 'cosine',
+  text: 'BM25',
 }
 
 export function define(command: Command): void {
@@ -33,7 +39,7 @@ export function define(command: Command): void {
         const { k, filter, mode } = flags
         const text = words.join(' ')
         const answer = await project.search(text, { k, filter, mode, signal: shell.long.signal })
-        shell.print(answer, () => answerTable(`Items for "${text}"`, answer))
+        shell.print(answer, () => answerTable(`Items for "${text}"`, answer, SCORES[mode ?? 'hybrid']))
       }),
     )
   addExample(

@@ -36,7 +36,7 @@ export function define(command: Command): void {
       return runCommand(flags, async (shell) => {
         const project = await shell.open(flags)
         const { asked, answer } = await ask(shell, project, item, flags)
-        shell.print(answer, () => answerTable(asked, answer))
+        shell.print(answer, () => answerTable(asked, answer, 'cosine'))
       })
     },
   )
