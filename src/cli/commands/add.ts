@@ -26,7 +26,7 @@ interface AddFlags extends ShellFlags, EncoderFlags {
 
 export function define(command: Command): void {
   command.description(
-    'Add or correct records of a project: files in any format that import reads, or one item by hand. They count from the next question on, in every open process, without a rebuild.',
+    'Add or correct records of a project: files in any format that import reads, or one item by hand. They count from the next question on, in every open process, without a rebuild. An item that is there already is replaced as a whole: what is not given again is gone; its reviews and interactions stay.',
   )
   addDeviceFlags(addShellFlags(command))
     .option('--items <file...>', 'files of items; - is standard input')
@@ -60,7 +60,7 @@ async function addItem(shell: Shell, flags: AddFlags): Promise<void> {
   const item: Item = { id: id as string, title, description, attributes }
   const project = await shell.open(flags)
   const report = await project.upsert({ items: [item] }, { signal: shell.long.signal })
-  shell.print(report, () => `${item.id}: ${whatBecame(report.items)}. ${vectorsMade(report.encoded)}`)
+  shell.print(report, () => `${item.id}: ${whatBecame(report.items, item)}. ${vectorsMade(report.encoded)}`)
 }
 
 /** What import says, and the items whose vectors were brought up to date afterwards. */
@@ -84,9 +84,14 @@ function vectorsMade(encoded: number): string {
   return encoded === 0 ? 'No vector had to be made.' : `${plural(encoded, 'item')} got a new vector.`
 }
 
-function whatBecame({ added, replaced }: UpsertReport['items']): string {
+function whatBecame({ added, replaced }: UpsertReport['items'], item: Item): string {
   if (added > 0) return 'added'
-  return replaced > 0 ? 'replaced' : 'unchanged'
+  if (replaced === 0) return 'unchanged'
+  const left = (['title', 'description', 'attributes'] as const).filter((field) => item[field] === undefined)
+  const kept = 'its reviews and interactions stay'
+  return left.length === 0
+    ? `replaced as a whole; ${kept}`
+    : `replaced as a whole: it has no ${left.join(' and no ')} now, whatever it had; ${kept}`
 }
 
 /** Collects `name=value`: 12, true and ["a", "b"] are what they look like, everything else is text. */
