@@ -46,7 +46,7 @@ function usageFailure(error: CommanderError, { command }: Asked): Failure {
 
 /** The failure that an unknown thrown value stands for; what textrec did not expect is INTERNAL. */
 export function describeFailure(error: unknown): Failure {
-  if (isFailure(error)) return error
+  if (isFailure(error)) return inFlags(error)
   if (error instanceof Error && error.name === 'AbortError') {
     return { code: 'ABORTED', fact: 'The command was stopped.', remedy: 'Run it again.' }
   }
@@ -56,6 +56,16 @@ export function describeFailure(error: unknown): Failure {
     fact: sentence(message),
     remedy: 'This is a bug in textrec: please report it with the output of TEXTREC_DEBUG=1.',
   }
+}
+
+/** What remedies of the library call by its name there, as a person at a terminal types it. */
+const CALLS: readonly (readonly [call: string, typed: string])[] = [
+  [' (library: index())', ''],
+  ['similarToItem()', "'textrec similar' with --text or --item-file"],
+]
+
+function inFlags({ code, fact, remedy }: Failure): Failure {
+  return { code, fact, remedy: CALLS.reduce((text, [call, typed]) => text.replaceAll(call, typed), remedy) }
 }
 
 /** Standard output took no more: a full disk under a redirection, say. */

@@ -25,6 +25,9 @@ export interface AskFlags {
   readonly filter?: object
 }
 
+/** The library's bound on k, said before a project is opened. */
+const MOST_ANSWERS = 100_000
+
 export function addOutputFlags(command: Command): Command {
   return command
     .option('--json', 'print one JSON document, and nothing else, on standard output')
@@ -65,7 +68,7 @@ export function addEncoderFlags(command: Command): Command {
 
 export function addAskFlags(command: Command): Command {
   return command
-    .option('-k <n>', 'how many answers at most (default: 10)', wholeNumber(1))
+    .option('-k <n>', 'how many answers at most (default: 10)', wholeNumber(1, MOST_ANSWERS))
     .option('--filter <json>', 'keep items whose attributes match, e.g. {"year": {"$lt": 1850}}', jsonObject)
 }
 
@@ -87,11 +90,12 @@ export function path(text: string): string {
   return text
 }
 
-export function wholeNumber(least: number): (text: string) => number {
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > most) {
+      const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`
+      throw new InvalidArgumentError(`It must be a whole number ${range}.`)
     }
     return value
   }

@@ -126,6 +126,8 @@ describe('similar', () => {
     const people = await ask('similar', 'no-such-book')
     expect(people).toMatchObject({ code: 1, stdout: '' })
     expect(people.stderr).toMatch(/^textrec: NOT_FOUND: [^\n]*no-such-book[^\n]*\n$/)
+    expect(people.stderr).toContain("'textrec similar' with --text or --item-file asks about an item")
+    expect(people.stderr).not.toContain('()')
     const json = await ask('similar', 'no-such-book', '--json')
     expect(json).toMatchObject({ code: 1, stdout: '' })
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: 'NOT_FOUND' } })
@@ -147,6 +149,8 @@ describe('search', () => {
   test('takes several words, a filter and a mode', async () => {
     const found = await ask('search', 'a', 'white', 'whale', '--mode', 'text', '--json')
     expect(document<Answer>(found).items.map(({ itemId }) => itemId)).toContain('moby-dick')
+    expect((await ask('search', 'whale', '--mode', 'text')).stdout).toMatch(/^rank +BM25 +id/m)
+    expect((await ask('similar', 'moby-dick')).stdout).toMatch(/^rank +cosine +id/m)
     const early = await ask(
       'search',
       'a ghost story',
@@ -174,7 +178,7 @@ describe('search', () => {
     expect(stderr).toBe('')
     expect(stdout).toContain('(basis: frozen text)')
     const rows = stdout.split('\n').slice(2)
-    expect(rows[0]).toMatch(/^rank +score +id +title$/)
+    expect(rows[0]).toMatch(/^rank +fused +id +title$/)
     expect(Math.max(...rows.map((row) => [...row].length))).toBeLessThanOrEqual(44)
     expect(stdout).toContain('…')
     expect(stdout).not.toContain('\u001B')
@@ -207,6 +211,10 @@ describe('add and remove', () => {
     const filter = '{"year": {"$gt": 1930}}'
     const found = document<Answer>(await ask('similar', '--text', text, '--filter', filter, '--json'))
     expect(found.items.map(({ itemId }) => itemId)).toEqual(['zeppelin'])
+    const replaced = await ask('add', '--id', 'zeppelin', '--title', 'Zeppelin', ...THREADS)
+    expect(replaced.stdout).toMatch(
+      /^zeppelin: replaced as a whole: it has no description and no attributes now/,
+    )
     const removed = await ask('remove', 'zeppelin', '--items', 'zeppelin,never-there', '--json')
     expect(document(removed)).toEqual({ items: 1, unknown: 1 })
     expect(await ask('similar', 'zeppelin')).toMatchObject({ code: 1, stdout: '' })
