@@ -139,7 +139,11 @@ function checkLeftovers(store: Store): Check {
 /** Stale items are not damage: they answer with the vector they had. */
 function checkFreshness(store: Store): Check {
   const state = liveState(store)
-  const stale = state === undefined ? 0 : store.staleItems(state.space).length
+  if (state === undefined) {
+    const { items } = store.counts()
+    return { name: 'freshness', ok: true, fact: `${items} items wait for the first 'textrec index'.` }
+  }
+  const stale = store.staleItems(state.space).length
   return {
     name: 'freshness',
     ok: stale === 0,
