@@ -10,10 +10,11 @@ import {
   type Reader,
   type RecordSinks,
 } from './formats/format.js'
-import { JsonLinesReader, parseRecord } from './formats/json-lines.js'
+import { JsonLinesReader, type JsonRecord, parseRecord } from './formats/json-lines.js'
 import { isMovieLens, MOVIELENS_COLUMNS, movieLensLayout } from './formats/movielens.js'
 import { isRecBole, recBoleLayout } from './formats/recbole.js'
 import { type Dialect, splitLine } from './formats/split.js'
+import { shorten } from './rejects.js'
 import type { RecordKind } from './rules.js'
 
 /** What a file is, and how to read it. */
@@ -95,8 +96,41 @@ function json(lines: readonly string[], options: DetectOptions): Detected {
       break
     }
   }
-  if (!amazon) return { format: 'jsonl', reader: (sinks) => new JsonLinesReader(sinks) }
-  return { format: 'amazon', reader: (sinks) => new JsonLinesReader(sinks, amazonRecord(kind)) }
+  const adapt = amazon ? amazonRecord(kind) : undefined
+  requireMapped(lines, adapt, options)
+  if (adapt === undefined) return { format: 'jsonl', reader: (sinks) => new JsonLinesReader(sinks) }
+  return { format: 'amazon', reader: (sinks) => new JsonLinesReader(sinks, adapt) }
+}
+
+/**
+ * A mapped key may be missing from some records, but not from all: then the map is a slip, and would refuse every
+ * record or lose a field of all of them. Of fields that a record may lack this is known only of a short file.
+ */
+function requireMapped(
+  lines: readonly string[],
+  adapt: ((record: JsonRecord) => JsonRecord) | undefined,
+  { path, kind, map, headIsAll }: DetectOptions,
+): void {
+  const mapped = Object.entries(map)
+  if (mapped.length === 0) return
+  const names = new Set<string>()
+  for (const line of lines) {
+    const record = parseRecord(line)
+    if (record !== undefined) for (const name of Object.keys(adapt?.(record) ?? record)) names.add(name)
+  }
+  if (names.size === 0) return
+  for (const [field, column] of mapped) {
+    const needed = headIsAll || (REQUIRED[kind] as readonly string[]).includes(field)
+    if (needed && !names.has(column)) throw noColumn(path, field, column, [...names])
+  }
+}
+
+function noColumn(path: string, field: string, column: string, names: readonly string[]): TextrecError {
+  return new TextrecError(
+    'OPTION_INVALID',
+    `${path} has no column '${column}' for the field '${field}'.`,
+    `Its columns are ${shorten(names.join(', '))}.`,
+  )
 }
 
 const DELIMITERS: { readonly [F in Exclude<Format, 'jsonl'>]: readonly string[] } = {
@@ -132,7 +166,10 @@ function bestHeader(
 function withHeader(first: string, options: DetectOptions): Detected {
   const { kind, format } = options
   const found = bestHeader(first, options)
-  if (found === undefined) throw unknown(options, `has no column that textrec knows in its first line`)
+  if (found === undefined) {
+    requireMappedHeader(first, options)
+    throw unknown(options, `has no column that textrec knows in its first line`)
+  }
   const { delimiter } = found
   // pandas writes the index under an empty name.
   const header = found.header.map((name, i) => (name === '' ? `column ${i + 1}` : name))
@@ -150,6 +187,17 @@ function withHeader(first: string, options: DetectOptions): Detected {
   }
   const layout: Layout = { names: header, types: 'content', width: header.length }
   return delimited(delimiter === '\t' ? 'tsv' : 'csv', { delimiter, quoting: true }, layout, 1, options)
+}
+
+/** Where nothing of the first line is known, and the map was to say what is: a slip in the map. */
+function requireMappedHeader(first: string, { path, format, map }: DetectOptions): void {
+  const headers = DELIMITERS[format === 'jsonl' ? 'auto' : format].map(
+    (delimiter) => splitLine(first, { delimiter, quoting: true })?.map((name) => name.trim()) ?? [],
+  )
+  const header = headers.reduce((best, other) => (other.length > best.length ? other : best))
+  for (const [field, column] of Object.entries(map)) {
+    if (!header.includes(column)) throw noColumn(path, field, column, header)
+  }
 }
 
 /** `--map user=1 --map item=2`: a file without a header, its columns counted from 1. */
@@ -206,13 +254,7 @@ function delimited(
     throw new TextrecError('FORMAT_UNKNOWN', `${path} has two columns named '${twice}'.`, 'Rename one.')
   }
   for (const [field, column] of Object.entries(map)) {
-    if (!names.includes(column)) {
-      throw new TextrecError(
-        'OPTION_INVALID',
-        `${path} has no column '${column}' for the field '${field}'.`,
-        `Its columns are ${names.join(', ')}.`,
-      )
-    }
+    if (!names.includes(column)) throw noColumn(path, field, column, names)
   }
   const { columns } = makePlan(kind, names, map)
   const lacking = (REQUIRED[kind] as readonly (keyof FieldMap)[]).filter((field) => !columns[field]?.length)

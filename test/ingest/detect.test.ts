@@ -31,6 +31,32 @@ test('map: unknown fields and columns are refused by name', async () => {
     code: 'OPTION_INVALID',
     message: expect.stringMatching(/no column 'naem'.*id, a/),
   })
+  for (const content of [
+    'who,what\nu,i\n',
+    jsonLines({ who: 'u', what: 'i' }, { who: 'v', what: 'i', note: 'x' }),
+  ]) {
+    const map = { user: 'whoo', item: 'whta' }
+    await expect(importContent('interactions', content, { map })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/no column 'whoo' for the field 'userId'.*who, what/),
+    })
+  }
+})
+
+test('a mapped key that JSON lines have later is found, and the records before it only lack the field', async () => {
+  const filler = Array.from({ length: 3000 }, (_, i) => ({
+    id: `i${i}`,
+    description: 'long enough to fill a head',
+  }))
+  const { sink, rejected } = await importContent(
+    'items',
+    jsonLines(...filler, { id: 'last', label: 'new' }),
+    {
+      map: { title: 'label' },
+    },
+  )
+  expect(rejected).toBe(0)
+  expect(sink.items[3000]).toEqual({ id: 'last', title: 'new' })
 })
 
 test('map by number is for files without a header; the other columns keep their place as a name', async () => {
