@@ -14,14 +14,25 @@ export interface OpenOptions {
   readonly busyTimeout?: number
 }
 
+/** Folders of a project that there is no reason to have before there are records. */
+const MADE_FROM_CATALOGUE = ['indexes', 'adapters', 'crowd', 'training']
+
 export const BUSY_TIMEOUT = 15_000
 
 /**
  * The folder whatever the process changes to later. Node would try for ever to make a relative folder inside a
  * working directory that has been deleted.
- * @throws FILE_UNREADABLE in that case
+ * @throws FILE_UNREADABLE in that case; OPTION_INVALID for an empty name, which is most often a variable that was
+ *   not set, and would mean the current folder
  */
 export function absolutePath(directory: string): string {
+  if (directory === '') {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      'The name of the project folder is empty.',
+      "Name a folder; the current one is '.'.",
+    )
+  }
   try {
     return resolve(directory)
   } catch (cause) {
@@ -69,7 +80,7 @@ export function openCatalog(directory: string, options: OpenOptions): Connection
   const readonly = options.readonly === true
   const connection = Connection.open(path, { readonly, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT })
   try {
-    requireOwn(connection)
+    requireOwn(connection, directory, options.create === true && !readonly)
     configure(connection, readonly)
     migrate(connection, readonly)
     return connection
@@ -91,12 +102,26 @@ function configure(connection: Connection, readonly: boolean): void {
   connection.exec('PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864')
 }
 
-/** @throws DATABASE_VERSION for a database that textrec did not make, before anything is written to it. */
-function requireOwn(connection: Connection): void {
+/**
+ * Before anything is written. An empty database becomes a catalogue only where one may be made, and nothing says
+ * that there was one: otherwise a truncated catalogue would pass for an empty shop.
+ * @throws DATABASE_VERSION for a database that textrec did not make, DATABASE_DAMAGED for an empty one
+ */
+function requireOwn(connection: Connection, directory: string, create: boolean): void {
   const application = connection.pragma('application_id')
   if (application === APPLICATION_ID) return
   const objects = connection.prepare<{ n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()
-  if (application === 0 && objects?.n === 0 && connection.pragma('user_version') === 0) return
+  if (application === 0 && objects?.n === 0 && connection.pragma('user_version') === 0) {
+    const part = MADE_FROM_CATALOGUE.find((name) => existsSync(join(directory, name)))
+    if (create && part === undefined) return
+    throw new TextrecError(
+      'DATABASE_DAMAGED',
+      `${connection.path} is empty${part === undefined ? '' : `, and ${part} beside it was made from a catalogue`}.`,
+      part === undefined
+        ? 'Import something into it, or restore a backup.'
+        : 'Restore a backup, or import the source files again into a new project.',
+    )
+  }
   throw new TextrecError(
     'DATABASE_VERSION',
     `${connection.path} is an SQLite database, but not one of textrec's.`,

@@ -84,8 +84,8 @@ export class Store {
   }
 
   /**
-   * @throws PROJECT_MISSING without `create`, DEPENDENCY_MISSING, FILE_UNREADABLE, DATABASE_VERSION (foreign or
-   *   newer), DATABASE_DAMAGED, DATABASE_BUSY.
+   * @throws OPTION_INVALID for an empty name, PROJECT_MISSING without `create`, DEPENDENCY_MISSING, FILE_UNREADABLE, DATABASE_VERSION
+   *   (foreign or newer), DATABASE_DAMAGED (an empty file too, without `create`), DATABASE_BUSY.
    */
   static open(directory: string, options: OpenOptions = {}): Store {
     const absolute = absolutePath(directory)
