@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import type { ImportOptions, ImportReport, ImportSources, Recommender } from '../index.js'
+import type { ImportOptions, ImportReport, ImportSources, NewItem, Recommender } from '../index.js'
 import type { Library } from './shell.js'
 
 /** The bytes of a file, or of standard input where it is called -. */
@@ -21,7 +21,7 @@ export async function readInput(library: Library, file: string): Promise<Buffer>
 }
 
 /** One JSON object from a file or standard input. */
-export async function readJsonObject(library: Library, file: string): Promise<object> {
+async function readJsonObject(library: Library, file: string): Promise<object> {
   const name = file === '-' ? 'Standard input' : file
   let value: unknown
   try {
@@ -43,6 +43,24 @@ export async function readJsonObject(library: Library, file: string): Promise<ob
     )
   }
   return value
+}
+
+/**
+ * The item that a JSON file describes. Names and reviews are checked by the library; a title or description that
+ * is no text, which an import reads as text, is here more likely a slip.
+ */
+export async function readNewItem(library: Library, file: string): Promise<NewItem> {
+  const item = (await readJsonObject(library, file)) as NewItem
+  for (const field of ['title', 'description'] as const) {
+    const value: unknown = item[field] ?? undefined
+    if (value === undefined || typeof value === 'string') continue
+    throw new library.TextrecError(
+      'RECORD_INVALID',
+      `${file === '-' ? 'Standard input' : file}: ${field} is ${JSON.stringify(value)}.`,
+      'It must be a text.',
+    )
+  }
+  return item
 }
 
 type FileSources = Pick<ImportSources, 'format' | 'map' | 'rejects'> & {

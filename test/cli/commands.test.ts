@@ -133,10 +133,20 @@ describe('similar', () => {
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: 'NOT_FOUND' } })
   })
 
+  test('--item-file with a field that does not exist names the nearest', async () => {
+    const input = '{"titel": "x"}'
+    const { stderr, stdout } = await textrec(['similar', '--dir', dir, '--item-file', '-'], { input })
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^textrec: OPTION_UNKNOWN: [^\n]*'titel'[^\n]*'title'[^\n]*\n$/)
+  })
+
   test.each([
     ['nowhere.json', undefined, 'FILE_UNREADABLE'],
     ['-', '{"title": ', 'RECORD_INVALID'],
     ['-', '["title"]', 'RECORD_INVALID'],
+    ['-', '{"title": 5}', 'RECORD_INVALID'],
+    ['-', '{"title": "x", "reviews": "great"}', 'RECORD_INVALID'],
+    ['-', '{"title": "x", "attributes": 3}', 'RECORD_INVALID'],
     ['-', '{}', 'NOT_ENOUGH_DATA'],
   ])('--item-file %s with %j is %s', async (file, input, code) => {
     const result = await textrec(['similar', '--dir', dir, '--item-file', file], { cwd: folder, input })

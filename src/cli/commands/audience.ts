@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { NewItem } from '../../index.js'
-import { readJsonObject } from '../input.js'
+import { readNewItem } from '../input.js'
 import {
   type AskFlags,
   addAskFlags,
@@ -39,9 +39,7 @@ export function define(command: Command): void {
       return runCommand(flags, async (shell) => {
         const project = await shell.open(flags)
         const described = async (): Promise<NewItem> =>
-          text === undefined
-            ? ((await readJsonObject(shell.library, itemFile as string)) as NewItem)
-            : { description: text }
+          text === undefined ? await readNewItem(shell.library, itemFile as string) : { description: text }
         const { signal } = shell.long
         const excludeOwners = includeOwners !== true
         const audience = await project.audience(id ?? (await described()), {

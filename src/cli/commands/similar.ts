@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Answer, NewItem, Recommender } from '../../index.js'
+import type { Answer, Recommender } from '../../index.js'
 import { answerTable } from '../answer.js'
-import { readJsonObject } from '../input.js'
+import { readNewItem } from '../input.js'
 import {
   type AskFlags,
   addAskFlags,
@@ -65,6 +65,6 @@ async function ask(
       answer: await project.similarToItem({ description: text }, options),
     }
   }
-  const described = (await readJsonObject(library, itemFile as string)) as NewItem
+  const described = await readNewItem(library, itemFile as string)
   return { asked: 'Items like the one described', answer: await project.similarToItem(described, options) }
 }
