@@ -30,6 +30,8 @@ export interface FilterTests {
  * - `$ne $nin $not` are the exact opposites of `$eq $in` and what they enclose: an item without the attribute
  *   passes, and a list passes if no element is equal.
  * - `$exists` asks whether the attribute is there, be it an empty list.
+ * - An attribute that no item ever had is most often misspelt, and no item could pass: it is refused, except under
+ *   `$exists`, `$ne`, `$nin` and `$not`, for which every item may.
  */
 export type Filter = {
   readonly $and?: readonly Filter[]
@@ -40,6 +42,8 @@ export type Filter = {
 const DEEPEST = 32
 const MOST_TESTS = 1_000
 const MOST_VALUES = 10_000
+/** Attributes that a refusal lists. */
+const MOST_NAMED = 20
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', '$gt', '$gte', '$lt', '$lte', '$exists', '$not']
 const COMPARISONS: { readonly [operator: string]: string } = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' }
 const LOGIC = ['$and', '$or', '$not']
@@ -54,7 +58,12 @@ const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{
  * @throws OPTION_INVALID naming the place in the filter.
  */
 export function filterItems(db: Connection, all: AllItems, filter: Filter): Int32Array {
-  return db.read(() => keysOf(new Evaluation(db, all).document(filter, 'filter', 0)))
+  return db.read(() => {
+    const evaluation = new Evaluation(db, all)
+    const bits = evaluation.document(filter, 'filter', 0)
+    evaluation.requireKnown()
+    return keysOf(bits)
+  })
 }
 
 /** One walk over one filter, within one read transaction. */
@@ -62,6 +71,10 @@ class Evaluation {
   private readonly size: number
   private tests = 0
   private operands = 0
+  /** How many negations enclose what is being walked. */
+  private negations = 0
+  /** The attributes of which a value is asked for, each with the first place that asks. */
+  private readonly asked = new Map<string, string>()
 
   constructor(
     private readonly db: Connection,
@@ -81,7 +94,7 @@ class Evaluation {
         const inner = value.map((one, i) => this.document(one, `${here}[${i}]`, depth + 1))
         parts.push(name === '$and' ? this.every(inner) : inner.reduce(either, this.nothing()))
       } else if (name === '$not') {
-        parts.push(this.not(this.document(value, here, depth + 1)))
+        parts.push(this.negated(() => this.document(value, here, depth + 1)))
       } else if (name.startsWith('$')) {
         refuse(here, 'is not an operator', suggestion(name, LOGIC))
       } else {
@@ -89,6 +102,23 @@ class Evaluation {
       }
     }
     return this.every(parts)
+  }
+
+  /** @throws OPTION_INVALID for an attribute that no item ever had. After the walk, whose own refusals come first. */
+  requireKnown(): void {
+    const key = this.db.prepareRaw<[number]>('SELECT key FROM attribute_name WHERE name = ?')
+    for (const [name, path] of this.asked) {
+      if (name === 'id' || name === 'title' || key.get(name) !== undefined) continue
+      const known = this.db.prepareRaw<[string]>('SELECT name FROM attribute_name ORDER BY name').all()
+      const names = ['id', 'title', ...known.map(([one]) => one)]
+      const near = nearest(name, names)
+      const some = `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? ', ...' : ''}`
+      refuse(
+        path,
+        'asks for an attribute that no item has',
+        near === undefined ? `There are ${some}.` : `Did you mean '${near}'?`,
+      )
+    }
   }
 
   private field(name: string, tests: unknown, path: string, depth: number): Bits {
@@ -103,13 +133,14 @@ class Evaluation {
     for (const [operator, operand] of given) {
       const here = `${path}.${operator}`
       if (operator === '$eq') parts.push(this.equalAny(name, [operand], here))
-      else if (operator === '$ne') parts.push(this.not(this.equalAny(name, [operand], here)))
+      else if (operator === '$ne') parts.push(this.negated(() => this.equalAny(name, [operand], here)))
       else if (operator === '$in') parts.push(this.equalAny(name, list(operand, here), here))
-      else if (operator === '$nin') parts.push(this.not(this.equalAny(name, list(operand, here), here)))
+      else if (operator === '$nin')
+        parts.push(this.negated(() => this.equalAny(name, list(operand, here), here)))
       else if (operator === '$exists') parts.push(this.exists(name, operand, here))
       else if (operator === '$not') {
-        parts.push(this.not(this.field(name, asTests(operand, here), here, depth + 1)))
-      } else if (Object.hasOwn(COMPARISONS, operator)) bounds.push(this.bound(operator, operand, here))
+        parts.push(this.negated(() => this.field(name, asTests(operand, here), here, depth + 1)))
+      } else if (Object.hasOwn(COMPARISONS, operator)) bounds.push(this.bound(name, operator, operand, here))
       else refuse(here, 'is not an operator', suggestion(operator, OPERATORS))
     }
     if (bounds.length > 0) parts.push(this.within(name, bounds))
@@ -129,6 +160,7 @@ class Evaluation {
   /** Items of which some value of the attribute equals some operand. */
   private equalAny(name: string, operands: readonly unknown[], path: string): Bits {
     this.count(path, operands.length)
+    this.ask(name, path)
     const byKind = new Map<string, Value[]>()
     for (const operand of operands) {
       for (const [kind, value] of typed(operand, path)) {
@@ -144,8 +176,9 @@ class Evaluation {
     return bits
   }
 
-  private bound(operator: string, operand: unknown, path: string): Bound {
+  private bound(name: string, operator: string, operand: unknown, path: string): Bound {
     this.count(path, 1)
+    this.ask(name, path)
     if (typeof operand === 'boolean') refuse(path, 'is a boolean', 'Booleans have no order: use $eq.')
     return { comparison: COMPARISONS[operator], typed: typed(operand, path) }
   }
@@ -190,6 +223,17 @@ class Evaluation {
 
   private nothing(): Bits {
     return new Uint8Array(this.size)
+  }
+
+  private negated(walk: () => Bits): Bits {
+    this.negations++
+    const bits = walk()
+    this.negations--
+    return this.not(bits)
+  }
+
+  private ask(name: string, path: string): void {
+    if (this.negations === 0 && !this.asked.has(name)) this.asked.set(name, path)
   }
 
   private not(bits: Bits): Bits {

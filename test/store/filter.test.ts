@@ -101,7 +101,8 @@ const dates = fc.constantFrom('2020-01-01', '2020-01-02T12:30:00Z').map((iso) =>
 const ordered = fc.oneof({ weight: 4, arbitrary: words }, { weight: 3, arbitrary: numbers }, dates)
 const scalar: fc.Arbitrary<FilterValue> = fc.oneof({ weight: 5, arbitrary: ordered }, fc.boolean())
 const value: fc.Arbitrary<Value> = fc.oneof(scalar, fc.array(words, { maxLength: 3, size: 'max' }))
-const names = fc.constantFrom('a', '__proto__', '\'"; --')
+const NAMES = ['a', '__proto__', '\'"; --']
+const names = fc.constantFrom(...NAMES)
 const attributes = fc
   .array(fc.tuple(names, value), { maxLength: 8, size: 'max' })
   .map((entries) => Object.fromEntries(entries))
@@ -173,7 +174,10 @@ describe('filterItems', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const written = fc.sample(things, { numRuns: 1, seed })[0]
       const store = openStore()
-      store.write({ items: written })
+      // Every name is known, though not every catalogue has an item with it.
+      const named = { id: 'named', attributes: Object.fromEntries(NAMES.map((name) => [name, 1])) }
+      store.write({ items: [...written, named] })
+      store.removeItems(['named'])
       // The set of all items is remembered between filters, and must not outlive a removal.
       expect(answer(store, {})).toHaveLength(written.length)
       const removed = written.filter((_, i) => i % 5 === 3).map((thing) => thing.id)
@@ -243,6 +247,36 @@ describe('filterItems', () => {
     [{ price: { $in: Array(10_001).fill(1) } }, 'A filter has at most 10000'],
   ])('refuses filter %#', (filter, message) => {
     expect(() => openStore().filterItems(filter as never)).toThrow(message)
+  })
+
+  test('an attribute that no item has is refused by name where no item could pass', () => {
+    const store = openStore()
+    store.write({ items: [{ id: 'i', attributes: { price: 1, brand: 'x' } }] })
+    const refused: [Filter, string][] = [
+      [
+        { pirce: { $lt: 3 } },
+        "filter.pirce.$lt asks for an attribute that no item has. Did you mean 'price'?",
+      ],
+      [{ Brand: 'x' }, "Did you mean 'brand'?"],
+      [{ $or: [{ price: 1 }, { colour: { $in: ['red'] } }] }, 'filter.$or[1].colour.$in asks'],
+      [{ colour: 'red' }, 'There are id, title, brand, price.'],
+      [{ colour: { $exists: false, $eq: 'red' } }, 'filter.colour.$eq asks'],
+    ]
+    for (const [filter, message] of refused) {
+      expect(() => store.filterItems(filter)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+      expect(() => store.filterItems(filter)).toThrow(message)
+    }
+    const taken: Filter[] = [
+      { colour: { $exists: false } },
+      { colour: { $ne: 'red' } },
+      { colour: { $nin: ['red'] } },
+      { colour: { $not: { $gt: 3 } } },
+      { $not: { $or: [{ colour: 'red' }, { pirce: { $lt: 3 } }] } },
+    ]
+    for (const filter of taken) expect(answer(store, filter)).toEqual(['i'])
+    // An attribute whose last item is gone is known: an empty answer is true of it.
+    store.removeItems(['i'])
+    expect(answer(store, { price: 1 })).toEqual([])
   })
 
   test('refuses endless nesting, through documents and through tests', () => {
