@@ -83,7 +83,8 @@ export class RejectFile {
 
 /** A value as text, for a person to recognize. */
 export function picture(value: unknown): string {
-  if (typeof value === 'string') return value
+  // Nothing to see is quoted, or a message would end in 'is .'
+  if (typeof value === 'string') return value.trim() === '' ? JSON.stringify(value) : value
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value))

@@ -1,3 +1,4 @@
+import { show } from '../options.js'
 import type { Item, ItemKey } from '../types.js'
 import { type AttributeRows, decodeAttributes, encodeAttributes } from './attributes.js'
 import { chunks, type Ids } from './ids.js'
@@ -59,7 +60,7 @@ export class Items {
   private writeOne(id: string, item: Item, writing: Writing): keyof KindCounts {
     const title = textOrNull(item.title)
     const description = textOrNull(item.description)
-    const attributes = encodeAttributes(item.attributes, `Item ${JSON.stringify(id)}`)
+    const attributes = encodeAttributes(item.attributes, `Item ${show(id)}`)
     const key = this.ids.knownKey(id)
     if (key === undefined) {
       const added = this.db
@@ -130,7 +131,7 @@ function sameItem(a: Item, b: Item, id: string): boolean {
   const stored = (item: Item) => [
     textOrNull(item.title),
     textOrNull(item.description),
-    encodeAttributes(item.attributes, `Item ${JSON.stringify(id)}`),
+    encodeAttributes(item.attributes, `Item ${show(id)}`),
   ]
   const other = stored(b)
   return stored(a).every((value, i) => value === other[i])

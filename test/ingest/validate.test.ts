@@ -43,7 +43,7 @@ test('texts of a library call are final: no entity is decoded, no text attribute
 test.each([
   ['no object', () => validateItem('x'), /'record' of this item is x.*an object/],
   ['no id', () => validateItem({ title: 'x' }), /'id' of this item is undefined/],
-  ['empty id', () => validateItem({ id: '' }), /'id' of this item.*not empty/],
+  ['empty id', () => validateItem({ id: '' }), /'id' of this item is ""\..*not empty/],
   ['misspelt field', () => validateItem({ id: '1', tilte: 'x' }), /'tilte'.*'title'/],
   ['unknown field', () => validateItem({ id: '1', manufacturer: 'x' }), /'manufacturer'.*attributes/],
   ['no user', () => validateReview({ itemId: '1' }), /'userId' of this review/],

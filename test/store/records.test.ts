@@ -380,4 +380,9 @@ describe('the project', () => {
     expect(() => store.counts()).toThrow(/was closed/)
     expect(() => store.write({})).toThrow(/was closed/)
   })
+
+  test('a refusal shortens a long id', () => {
+    const item = { id: 'x'.repeat(1000), attributes: { a: Number.NaN } }
+    expect(() => openStore().write({ items: [item] })).toThrow(/^Item "x{57}\.\.\.": attribute "a" is NaN/)
+  })
 })
