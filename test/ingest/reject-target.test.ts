@@ -23,7 +23,7 @@ function inProject(
     run: (rejects: string) => Promise<unknown>,
     sink: MemorySink,
   ) => unknown,
-): Promise<unknown> {
+): Promise<void> {
   return inFolder(async (folder) => {
     const at = (name: string) => join(folder, name)
     writeFileSync(at('e.csv'), 'user,item\n,1\nu,2\n')
