@@ -1,7 +1,4 @@
-import { existsSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { fullCandidates, sampledCandidates } from '#src/adapter/candidates.js'
 import { type AdapterShape, adapterModel } from '#src/adapter/model.js'
 import { packEpoch, rowsOf } from '#src/adapter/sequences.js'
@@ -9,6 +6,7 @@ import { matrix } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import { type Batch, Training } from '#src/onnx/optimizer-session.js'
 import type { Device } from '#src/types.js'
+import { skipSoftwareGpu, useSoftwareGpu } from '../software-gpu.js'
 
 const [ITEMS, ROWS] = [10, 3]
 const shape: AdapterShape = {
@@ -107,12 +105,9 @@ test('a small sample weighs popular items down', () => {
   expect(Math.max(...[...logQ].filter(([id]) => id !== 0).map(([, value]) => value))).toBeLessThan(-2)
 })
 
-const shader = '/usr/lib/chromium/vk_swiftshader_icd.json'
-const vulkan = ['x86_64', 'aarch64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu/libvulkan.so.1`)
-const canShade = existsSync(shader) && vulkan.some((path) => existsSync(path))
-describe.skipIf(!canShade)('webgpu (skipped where chromium and libvulkan1 are not installed)', () => {
-  process.env.VK_ICD_FILENAMES ??= shader
-  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'textrec-xdg-'))
+describe.skipIf(skipSoftwareGpu)('webgpu on a software GPU', () => {
+  beforeAll(useSoftwareGpu)
+
   test('the whole adapter takes the same steps as on the CPU', async () => {
     const [cpu, gpu] = [await train('cpu', 'sasrec', 2), await train('webgpu', 'sasrec', 2)]
     for (const [i, loss] of cpu.losses.entries()) expect(Math.abs(gpu.losses[i] - loss)).toBeLessThan(1e-3)

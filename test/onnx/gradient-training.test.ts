@@ -1,11 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { random } from '#src/math/random.js'
 import { linear, softmaxCrossEntropy } from '#src/onnx/ops-layers.js'
 import { type TrainingModel, trainingStep } from '#src/onnx/optimizer.js'
 import { type Batch, Training, type TrainingOptions } from '#src/onnx/optimizer-session.js'
+import { skipSoftwareGpu, useSoftwareGpu } from '../software-gpu.js'
 
 interface Recorded {
   readonly options: { readonly weightDecay: number; readonly clipNorm: number; readonly rate: number }
@@ -128,13 +127,9 @@ test('a batch or a state of the wrong size is refused', async () => {
   await expect(Training.create(embeddings, { state })).rejects.toThrow(/3 numbers for 'w:table'/)
 })
 
-// SwiftShader (Debian's chromium and libvulkan1) runs the webgpu provider without a GPU: right, and very slow.
-const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json'
-const vulkan = ['x86_64', 'aarch64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu/libvulkan.so.1`)
-const canShade = existsSync(swiftShader) && vulkan.some((path) => existsSync(path))
-describe.skipIf(!canShade)('webgpu (skipped where chromium and libvulkan1 are not installed)', () => {
-  process.env.VK_ICD_FILENAMES ??= swiftShader
-  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'textrec-xdg-'))
+describe.skipIf(skipSoftwareGpu)('webgpu on a software GPU', () => {
+  beforeAll(useSoftwareGpu)
+
   test('the same steps give the same losses as on the CPU, with the state on the device', async () => {
     const [cpu, gpu] = [await losses(3, {}), await losses(3, { device: 'webgpu' })]
     for (const [i, loss] of cpu.seen.entries()) expect(Math.abs(gpu.seen[i] - loss)).toBeLessThan(1e-3)
