@@ -1,0 +1,10 @@
+import type { TortureTest } from './test.js'
+
+/** A test's name, and its file; files are loaded when their test is asked for. */
+export interface CatalogueEntry {
+  readonly name: string
+  readonly load: () => Promise<{ readonly test: TortureTest }>
+}
+
+/** Every test, in the order in which they run: quick ones first. */
+export const CATALOGUE: readonly CatalogueEntry[] = []
