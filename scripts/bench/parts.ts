@@ -1,0 +1,4 @@
+import type { BenchPart } from './part.js'
+
+/** Every part, in the order in which they run. Loaded when asked for: one part must not pay for the others. */
+export const PARTS: { readonly [name: string]: () => Promise<{ readonly part: BenchPart }> } = {}
