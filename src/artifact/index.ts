@@ -1,5 +1,6 @@
 /** Versioned folders of files: written under another name, verified, published in one step, checked when read. */
-export { makeFolder } from './files.js'
+export { copyFolder, publishNew } from './copy.js'
+export { makeFolder, syncPath } from './files.js'
 export {
   damaged,
   type JsonObject,
@@ -10,4 +11,4 @@ export {
 } from './manifest.js'
 export { publishFolder } from './publish.js'
 export { checkPayload, readFolder, readManifest, readPayload } from './read.js'
-export { removeTemporary } from './temporary.js'
+export { removeTemporary, temporarySibling } from './temporary.js'

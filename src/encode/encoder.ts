@@ -1,10 +1,10 @@
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { matrix } from '../math/matrix.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import { anything, choice, integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Matrix, OnProgress } from '../types.js'
+import { defaultCacheDirectory } from './cache-directory.js'
 import type { Encoded, EncodeRequest, EncoderFacts, OpenRequest } from './engine.js'
 import { resolveModel } from './resolve-model.js'
 
@@ -15,8 +15,14 @@ export interface OpenEncoderOptions {
   readonly dtype?: DtypeChoice
   /** Threads for one batch on the CPU. Default 0: one per processor, at most 8. */
   readonly threads?: number
-  /** Where built graphs and downloaded models are kept. Default: `defaultCacheDirectory()`. */
+  /**
+   * Where built graphs are kept, and, in `hub` below it, models from Hugging Face. Default: `$TEXTREC_CACHE`;
+   * without that, graphs go to `defaultCacheDirectory()` and models to transformers.js' own cache, its
+   * `env.cacheDir`. Models that are in the latter are found there in any case.
+   */
   readonly cacheDirectory?: string
+  /** Stops a download; whole files that have arrived stay. */
+  readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
 
@@ -42,6 +48,7 @@ const OPEN_OPTIONS: OptionTable<OpenEncoderOptions> = {
   dtype: choice<DtypeChoice>('auto', ['auto', 'fp32', 'int8']),
   threads: integer(0, 0, 256),
   cacheDirectory: optional(text('')),
+  signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
   onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
 }
 
@@ -64,9 +71,11 @@ export class Encoder {
 
   /** See `openEncoder`. */
   static async open(name: string, options: OpenEncoderOptions = {}): Promise<Encoder> {
-    const { onProgress, ...resolved } = resolveOptions('openEncoder', OPEN_OPTIONS, options)
-    const cacheDirectory = resolved.cacheDirectory ?? defaultCacheDirectory()
-    const source = await resolveModel(name, { cacheDirectory, onProgress })
+    const { onProgress, signal, ...resolved } = resolveOptions('openEncoder', OPEN_OPTIONS, options)
+    const chosen = resolved.cacheDirectory ?? (process.env.TEXTREC_CACHE || undefined)
+    const cacheDirectory = chosen ?? defaultCacheDirectory()
+    const hubDirectory = chosen === undefined ? undefined : join(chosen, 'hub')
+    const source = await resolveModel(name, { hubDirectory, signal, onProgress })
     const request: OpenRequest = {
       source,
       device: resolved.device ?? 'auto',
@@ -76,7 +85,7 @@ export class Encoder {
     }
     const worker = new WorkerClient(new URL('./worker.js', import.meta.url), 'The encoder')
     try {
-      return new Encoder(name, await worker.call('open', request, { onProgress }), worker)
+      return new Encoder(name, await worker.call('open', request, { signal, onProgress }), worker)
     } catch (error) {
       await worker.close()
       throw error
@@ -153,16 +162,8 @@ export class Encoder {
  * Opens an encoder.
  * @param name a known name ('all-MiniLM-L6-v2', see `knownEncoders`), a Hugging Face id ('org/name', downloaded
  *   once) or the path of a folder with config.json, tokenizer.json and weights (*.safetensors or an ONNX file).
- * @throws MODEL_UNKNOWN, MODEL_INVALID, MODEL_UNREACHABLE, DEVICE_MISSING, OPTION_*.
+ * @throws MODEL_UNKNOWN, MODEL_INVALID, MODEL_UNREACHABLE, DEVICE_MISSING, DISK_FULL, ABORTED, OPTION_*.
  */
 export function openEncoder(name: string, options: OpenEncoderOptions = {}): Promise<Encoder> {
   return Encoder.open(name, options)
-}
-
-/** $TEXTREC_CACHE, or textrec's folder in the user's cache ($XDG_CACHE_HOME, ~/.cache). */
-export function defaultCacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment.TEXTREC_CACHE) return environment.TEXTREC_CACHE
-  const base = environment.XDG_CACHE_HOME
-  // The XDG specification tells programs to ignore a relative path there.
-  return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'textrec')
 }

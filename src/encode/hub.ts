@@ -1,125 +1,98 @@
-import { createWriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import type { ReadableStream } from 'node:stream/web'
-import { makeFolder } from '../artifact/index.js'
-import { TextrecError } from '../errors.js'
-import type { OnProgress } from '../types.js'
+import { access, constants, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isTextrecError } from '../errors.js'
+import { fetchFile, type HubFetchOptions, unreachable } from './hub-fetch.js'
+import { type HubSettings, hubSettings } from './hub-settings.js'
+import { isFile, isWholeModelFile } from './whole-file.js'
 
-/** What an encoder needs, and what makes it better where it exists. */
-const NEEDED = ['config.json', 'tokenizer.json', 'model.safetensors']
+/** Without these there is no encoder, and without one of the weights, the better ones first. */
+const NEEDED = ['config.json', 'tokenizer.json']
+const WEIGHTS = ['model.safetensors', 'onnx/model.onnx']
+/** What sentence-transformers says about a model. Not every model has them, and transformers.js fetches none. */
+const POOLING = ['modules.json', '1_Pooling/config.json']
 const OPTIONAL = [
   'tokenizer_config.json',
-  'modules.json',
-  '1_Pooling/config.json',
+  ...POOLING,
   'sentence_bert_config.json',
   'config_sentence_transformers.json',
 ]
+/** Says that the hub has been asked for every optional file: one that is not there does not exist. */
+const ASKED = '.textrec-asked'
 
-/** The part of transformers.js that is used: its host, its way of building addresses, its fetch. */
-interface HubEnvironment {
-  readonly remoteHost: string
-  readonly remotePathTemplate: string
-  readonly allowRemoteModels: boolean
-  readonly fetch: (address: string, init: { headers: Record<string, string> }) => Promise<Response>
+export interface HubOptions extends HubFetchOptions {
+  /** Where models are kept; transformers.js' own cache when absent, which is looked into in any case. */
+  readonly hubDirectory: string | undefined
+  /** textrec knows how the model's tokens are pooled, so that its files need not say it. */
+  readonly poolingKnown: boolean
 }
 
 /**
- * Brings the files of a Hugging Face repository into `<cacheDirectory>/hub/<id>`, the layout of transformers.js'
- * own cache, and returns that folder. Files that are there are not asked for again; a killed download leaves
- * nothing that could be taken for a whole file.
- * @throws MODEL_UNREACHABLE if a needed file can be had neither from the cache nor from the network.
+ * The folder with the files of a Hugging Face repository: `<hubDirectory>/<org>/<name>`, or the same below
+ * transformers.js' `env.cacheDir`. Both have the layout of transformers.js, so that what one program fetched
+ * serves the other. A model that is there needs no network; what is missing or only half written is fetched.
+ * @throws MODEL_UNREACHABLE if a needed file can be had neither from a cache nor from the network; DISK_FULL or
+ *   FILE_UNREADABLE if it cannot be kept; DEPENDENCY_MISSING; ABORTED.
  */
-export async function downloadModel(
-  id: string,
-  options: { readonly cacheDirectory: string; readonly onProgress?: OnProgress },
-): Promise<string> {
-  const folder = join(options.cacheDirectory, 'hub', ...id.split('/'))
-  const marker = join(folder, '.complete')
-  if (await exists(marker)) return folder
-  const environment = await hubEnvironment()
+export async function hubModelFolder(id: string, options: HubOptions): Promise<string> {
+  const settings = await hubSettings(options.hubDirectory)
+  const folders = settings.folders.map((folder) => join(folder, ...id.split('/')))
+  for (const folder of folders) {
+    if (!(await hasModel(folder))) continue
+    if (!(await isFile(join(folder, ASKED)))) await completeFromHub(settings, id, folder, options)
+    return folder
+  }
+  const [folder] = folders
   for (const file of [...OPTIONAL, ...NEEDED]) {
-    const target = join(folder, file)
-    if (await exists(target)) continue
-    await download(environment, id, file, target, NEEDED.includes(file), options.onProgress)
+    const found = await fetchIfMissing(settings, id, folder, file, options)
+    if (!found && NEEDED.includes(file)) throw unreachable(settings, `${id}/${file}`, 'it is not there')
   }
-  await pipeline(Readable.from([]), createWriteStream(marker))
-  return folder
+  for (const file of WEIGHTS) {
+    if (!(await fetchIfMissing(settings, id, folder, file, options))) continue
+    await writeFile(join(folder, ASKED), '')
+    return folder
+  }
+  throw unreachable(settings, `${id}/${WEIGHTS.join(' or ')}`, 'it is not there')
 }
 
-async function download(
-  environment: HubEnvironment,
+async function hasModel(folder: string): Promise<boolean> {
+  for (const file of NEEDED) if (!(await isWholeModelFile(join(folder, file)))) return false
+  for (const file of WEIGHTS) if (await isWholeModelFile(join(folder, file))) return true
+  return false
+}
+
+/**
+ * Asks for the optional files of a model that transformers.js has fetched. Where that cannot be done the model is
+ * used as it is: without a network, and in a cache that may only be read.
+ */
+async function completeFromHub(
+  settings: HubSettings,
   id: string,
-  file: string,
-  target: string,
-  needed: boolean,
-  onProgress: OnProgress | undefined,
+  folder: string,
+  options: HubOptions,
 ): Promise<void> {
-  const path = environment.remotePathTemplate.replaceAll('{model}', id).replaceAll('{revision}', 'main')
-  const address = `${environment.remoteHost.replace(/\/$/, '')}/${path.replace(/\/$/, '')}/${file}`
-  const token = process.env.HF_TOKEN ?? process.env.HF_ACCESS_TOKEN
-  const official = /^https:\/\/(huggingface\.co|hf\.co)\//.test(address)
-  const temporary = `${target}.${process.pid}.part`
   try {
-    const headers: Record<string, string> = token && official ? { authorization: `Bearer ${token}` } : {}
-    const response = await environment.fetch(address, { headers })
-    if (response.status === 404 && !needed) return
-    if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`)
-    const total = Number(response.headers.get('content-length')) || undefined
-    let done = 0
-    const counter = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        done += chunk.length
-        onProgress?.({ stage: `download ${id}/${file}`, done, total, unit: 'bytes' })
-        next(null, chunk)
-      },
-    })
-    makeFolder(dirname(target))
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), counter, createWriteStream(temporary))
-    // A compressed answer is longer than it says; anything shorter was cut off.
-    if (total !== undefined && done < total)
-      throw new Error(`the answer ended after ${done} of ${total} bytes`)
-    await rename(temporary, target)
-  } catch (cause) {
-    await rm(temporary, { force: true })
-    throw new TextrecError(
-      'MODEL_UNREACHABLE',
-      `${id}/${file} could not be downloaded from ${environment.remoteHost}.`,
-      `Check the network and the name, or copy the model's files into a folder and pass that folder's path; 'all-MiniLM-L6-v2' needs no network.`,
-      { cause },
+    await access(folder, constants.W_OK)
+    for (const file of OPTIONAL) await fetchIfMissing(settings, id, folder, file, options)
+    await writeFile(join(folder, ASKED), '')
+  } catch (error) {
+    if (isTextrecError(error) && error.code !== 'MODEL_UNREACHABLE') throw error
+    const said = await Promise.all(POOLING.map((file) => isWholeModelFile(join(folder, file))))
+    if (options.poolingKnown || said.includes(true)) return
+    process.emitWarning(
+      `${id} was found in ${folder} without its modules.json, and the hub cannot be asked: its tokens are pooled by their mean.`,
+      'TextrecWarning',
     )
   }
 }
 
-async function hubEnvironment(): Promise<HubEnvironment> {
-  let environment: HubEnvironment
-  try {
-    const hub = (await import('@xenova/transformers')) as unknown as { readonly env: HubEnvironment }
-    environment = hub.env
-  } catch (cause) {
-    throw new TextrecError(
-      'DEPENDENCY_MISSING',
-      '@xenova/transformers could not be loaded.',
-      'Install textrec again, or pass the path of a folder with the model.',
-      { cause },
-    )
-  }
-  if (!environment.allowRemoteModels) {
-    throw new TextrecError(
-      'MODEL_UNREACHABLE',
-      'Downloads are switched off (allowRemoteModels of @xenova/transformers).',
-      'Pass the path of a folder with the model.',
-    )
-  }
-  return environment
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile()
-  } catch {
-    return false
-  }
+/** @returns whether there is such a file */
+async function fetchIfMissing(
+  settings: HubSettings,
+  id: string,
+  folder: string,
+  file: string,
+  options: HubFetchOptions,
+): Promise<boolean> {
+  const target = join(folder, file)
+  return (await isWholeModelFile(target)) || fetchFile(settings, id, file, target, options)
 }

@@ -1,7 +1,8 @@
 /** Text to vectors: pretrained BERT-family encoders, run by ONNX Runtime in a worker thread. */
+
+export { defaultCacheDirectory } from './cache-directory.js'
 export { type EmbedOptions, type EmbedReport, embedTexts, lookupTexts } from './embed-texts.js'
 export {
-  defaultCacheDirectory,
   type EncodedTexts,
   type EncodeOptions,
   Encoder,

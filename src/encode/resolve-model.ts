@@ -3,16 +3,13 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
-import type { OnProgress } from '../types.js'
-import { downloadModel } from './hub.js'
+import { type HubOptions, hubModelFolder } from './hub.js'
 import { type KnownModel, knownEncoders } from './known-models.js'
 import { readModelFolder } from './model-folder.js'
 import type { ModelSource } from './model-source.js'
 
-export interface ResolveOptions {
-  readonly cacheDirectory: string
-  readonly onProgress?: OnProgress
-}
+/** How a model that comes from the Hugging Face hub is looked up and fetched. */
+export type ResolveOptions = Omit<HubOptions, 'poolingKnown'>
 
 /** Hugging Face's own rule for names, which leaves no room for '..', a backslash or a control character. */
 const HUB_ID = /^[A-Za-z0-9](?:[\w-]|\.(?!\.))*\/[A-Za-z0-9](?:[\w-]|\.(?!\.))*$/
@@ -33,7 +30,7 @@ export async function resolveModel(name: string, options: ResolveOptions): Promi
   const byHubId = knownEncoders().find((model) => model.source.huggingFace === name)
   if (byHubId !== undefined) return resolveKnown(byHubId, options)
   if (HUB_ID.test(name)) {
-    return readModelFolder(await downloadModel(name, options), name)
+    return readModelFolder(await hubModelFolder(name, { ...options, poolingKnown: false }), name)
   }
   const names = knownEncoders().map((model) => model.name)
   const near = nearest(name, names)
@@ -67,7 +64,7 @@ async function resolveKnown(model: KnownModel, options: ResolveOptions): Promise
       tokenizerConfig: undefined,
     }
   }
-  const folder = await downloadModel(model.source.huggingFace, options)
+  const folder = await hubModelFolder(model.source.huggingFace, { ...options, poolingKnown: true })
   return { ...(await readModelFolder(folder, model.name)), ...own }
 }
 

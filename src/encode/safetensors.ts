@@ -104,6 +104,26 @@ export class Safetensors {
   }
 }
 
+/**
+ * How long a safetensors file has to be by what its header says.
+ * @param read gives so many bytes from a place in the file, or fewer at its end
+ * @throws MODEL_INVALID for a header that is malformed, too large or cut off
+ */
+export async function safetensorsBytes(
+  read: (bytes: number, from: number) => Promise<Uint8Array>,
+  source: string,
+): Promise<number> {
+  const head = await read(8 + MAX_HEADER_BYTES, 0)
+  const header = readHeader(head, source)
+  const ends = Object.entries(header.json).map(([name, value]) => {
+    if (name === '__metadata__') return 0
+    const offsets = isObject(value) ? value.data_offsets : undefined
+    if (!isSizes(offsets) || offsets.length !== 2) throw invalid(source, `a tensor has no place in it`)
+    return offsets[1]
+  })
+  return 8 + header.bytes + Math.max(0, ...ends)
+}
+
 function toFloat(dtype: string, buffer: ArrayBuffer): Float32Array | undefined {
   if (dtype === 'F32') return new Float32Array(buffer)
   if (dtype === 'F16') return halfToFloat(new Uint16Array(buffer))

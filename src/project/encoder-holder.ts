@@ -16,11 +16,12 @@ export class EncoderHolder {
   async get(
     name: string,
     dtype: OpenOptions['dtype'] = this.options.dtype,
-    onProgress?: OnProgress,
+    long: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
   ): Promise<Encoder> {
     if (this.held?.name !== name || this.held.dtype !== dtype) {
       await this.close()
-      const encoder = openEncoder(name, { ...this.options, dtype, onProgress })
+      const { signal, onProgress } = long
+      const encoder = openEncoder(name, { ...this.options, dtype, signal, onProgress })
       this.held = { name, dtype, encoder }
       encoder.catch(() => {
         if (this.held?.encoder === encoder) this.held = undefined

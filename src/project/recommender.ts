@@ -27,7 +27,9 @@ import {
   DEFAULT_ENCODER,
   DOCTOR,
   type DoctorOptions,
+  EXPORT,
   type ExplainOptions,
+  type ExportOptions,
   FORGET,
   INDEX,
   type IndexOptions,
@@ -42,6 +44,7 @@ import { type DoctorReport, examine } from './doctor.js'
 import { EncoderHolder } from './encoder-holder.js'
 import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
+import { type ExportReport, exportProject } from './export.js'
 import { FilterCache } from './filter-cache.js'
 import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
@@ -138,7 +141,7 @@ export class Recommender {
     // A project keeps the number format it was made with, unless another is asked for by name.
     const kept =
       name === live?.encoder.name && this.options.dtype === 'auto' ? live.encoder.dtype : this.options.dtype
-    const encoder = await this.encoders.get(name, kept, resolved.onProgress)
+    const encoder = await this.encoders.get(name, kept, resolved)
     const report = await runIndex(this.store, encoder, resolved)
     await this.recommending.crowd.update()
     return report
@@ -336,6 +339,19 @@ export class Recommender {
       await this.live.close()
       await withdrawModel(this.store, await this.encoderOf(requireLiveState(this.store)), resolved)
     })
+  }
+
+  /**
+   * Copies the project as it stands into a new folder while others go on reading and writing: catalogue, live
+   * index, trained model and item-item scores of one moment, every file verified. The copy is a project: open it
+   * where it is, or carry it to another path or machine and open it there. Reject files and unfinished
+   * trainings stay behind; so does an encoder in a folder of your own.
+   * @throws OPTION_INVALID if there is something at `out`, or it lies inside the project; DATABASE_DAMAGED,
+   *   INDEX_DAMAGED or MODEL_INVALID if the project is not sound; DISK_FULL, ABORTED. Nothing is left at `out` then.
+   */
+  async export(options: Partial<ExportOptions> & { readonly out: string }): Promise<ExportReport> {
+    this.requireOpen()
+    return exportProject(this.store, resolveOptions('export', EXPORT, options))
   }
 
   /** Ends workers and closes files. Running questions finish first. */

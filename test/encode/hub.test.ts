@@ -1,20 +1,24 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { env } from '@xenova/transformers'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { downloadModel } from '#src/encode/hub.js'
-import { codeOf, temporaryFolder } from './support.js'
+import { dirname, join } from 'node:path'
+import { AutoConfig, AutoTokenizer, env } from '@xenova/transformers'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { hubModelFolder } from '#src/encode/hub.js'
+import { codeOf, temporaryFolder, withHeader } from './support.js'
 
 /** A hub on this machine: three files, and what was asked of it. */
 let server: Server
+let hub: string
 let asked: string[] = []
 let broken: 'no' | 'short' | 'down' = 'no'
-const FILES = new Map([
+const WEIGHTS = Buffer.from(
+  withHeader({ w: { dtype: 'F32', shape: [2000], data_offsets: [0, 8000] } }, new Uint8Array(8000)),
+)
+const FILES = new Map<string, string | Buffer>([
   ['config.json', '{"model_type":"bert"}'],
-  ['tokenizer.json', '{}'],
-  ['model.safetensors', 'weights '.repeat(1000)],
+  ['tokenizer.json', '{"model":{"vocab":{}}}'],
+  ['model.safetensors', WEIGHTS],
 ])
 
 beforeAll(async () => {
@@ -30,55 +34,135 @@ beforeAll(async () => {
     } else response.writeHead(200, { 'content-length': body.length }).end(body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  env.allowRemoteModels = true
-  env.remoteHost = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  hub = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 })
 afterAll(() => new Promise((resolve) => server.close(resolve)))
+/** transformers.js' own cache, empty at the start of every test. */
+let cache: string
 beforeEach(() => {
   asked = []
   broken = 'no'
+  cache = temporaryFolder()
+  env.cacheDir = cache
+  env.remoteHost = hub
+  env.allowRemoteModels = true
 })
 
-test('downloads what is needed once, with progress', async () => {
-  const cacheDirectory = temporaryFolder()
+const get = (options: Partial<Parameters<typeof hubModelFolder>[1]> = {}) =>
+  hubModelFolder('org/name', { hubDirectory: undefined, poolingKnown: false, ...options })
+
+/** Puts files where transformers.js does. */
+function cached(files: Readonly<Record<string, string | Uint8Array>>, folder = join(cache, 'org', 'name')) {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), content)
+  }
+  return folder
+}
+const WHOLE = Object.fromEntries(FILES)
+
+test('downloads what is needed once, with progress, into the cache of transformers.js', async () => {
   const bytes: number[] = []
-  const folder = await downloadModel('org/name', {
-    cacheDirectory,
+  const folder = await get({
     onProgress: ({ done, total, unit }) => {
       expect(unit).toBe('bytes')
       expect(done).toBeLessThanOrEqual(total as number)
       bytes.push(done)
     },
   })
-  expect(folder).toBe(join(cacheDirectory, 'hub', 'org', 'name'))
-  expect(readFileSync(join(folder, 'model.safetensors'), 'utf8')).toBe(FILES.get('model.safetensors'))
-  expect(bytes).toContain(8000)
+  expect(folder).toBe(join(cache, 'org', 'name'))
+  expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(WEIGHTS)
+  expect(bytes).toContain(WEIGHTS.length)
   asked = []
-  expect(await downloadModel('org/name', { cacheDirectory })).toBe(folder)
+  expect(await get()).toBe(folder)
   expect(asked).toEqual([])
 })
 
-test('a download that breaks off leaves nothing that looks whole, and goes on the next time', async () => {
-  const cacheDirectory = temporaryFolder()
-  broken = 'short'
-  expect(await codeOf(() => downloadModel('org/name', { cacheDirectory }))).toBe('MODEL_UNREACHABLE')
-  const folder = join(cacheDirectory, 'hub', 'org', 'name')
-  expect(existsSync(join(folder, 'model.safetensors'))).toBe(false)
-  expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
-  broken = 'no'
-  asked = []
-  await downloadModel('org/name', { cacheDirectory })
-  expect(asked).not.toContain('config.json')
-  expect(readFileSync(join(folder, 'model.safetensors'), 'utf8')).toBe(FILES.get('model.safetensors'))
+test('a folder of the caller comes before that cache, which is looked into all the same', async () => {
+  const own = temporaryFolder()
+  expect(await get({ hubDirectory: own })).toBe(join(own, 'org', 'name'))
+  const shared = cached(WHOLE)
+  expect(await get({ hubDirectory: temporaryFolder() })).toBe(shared)
 })
 
-test('a hub that is down or missing is a typed error', async () => {
+test('transformers.js finds what textrec fetched, and the reverse, without a network', async () => {
+  const folder = await get()
+  env.allowRemoteModels = false
+  expect((await AutoConfig.from_pretrained('org/name')).model_type).toBe('bert')
+  env.allowRemoteModels = true
+  env.cacheDir = temporaryFolder()
+  await AutoConfig.from_pretrained('org/name')
+  await AutoTokenizer.from_pretrained('org/name').catch(() => {}) // this tokenizer is no tokenizer, but it is kept
+  const theirs = join(env.cacheDir, 'org', 'name')
+  expect(readFileSync(join(theirs, 'config.json'))).toEqual(readFileSync(join(folder, 'config.json')))
+  asked = []
+  expect(await get()).toBe(theirs)
+  expect(asked).not.toContain('config.json')
+})
+
+test('a model that is whole in the cache needs no network, and its pooling is asked for where there is one', async () => {
+  const folder = cached(WHOLE)
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  try {
+    env.remoteHost = 'http://127.0.0.1:9/'
+    expect(await get({ poolingKnown: true })).toBe(folder)
+    expect(warn).not.toHaveBeenCalled()
+    expect(await get()).toBe(folder)
+    expect(warn.mock.calls[0][0]).toContain('pooled by their mean')
+    env.allowRemoteModels = false
+    expect(await get()).toBe(folder)
+  } finally {
+    warn.mockRestore()
+  }
+  env.remoteHost = hub
+  env.allowRemoteModels = true
+  await get()
+  expect(asked).toContain('1_Pooling/config.json')
+  expect(asked).not.toContain('model.safetensors')
+})
+
+test.each([
+  ['weights under the name they get while they arrive', { 'model.safetensors.tmp.1.abc': WEIGHTS }],
+  ['weights that end early', { 'model.safetensors': WEIGHTS.subarray(0, 5000) }],
+  ['weights that end in their header', { 'model.safetensors': WEIGHTS.subarray(0, 20) }],
+  ['a configuration that ends early', { 'config.json': '{"model_type":"be', 'model.safetensors': WEIGHTS }],
+])('%s are not taken for a model, but fetched', async (_, files) => {
+  const { 'model.safetensors': _weights, ...rest } = WHOLE
+  const folder = cached({ ...rest, ...files })
+  env.allowRemoteModels = false
+  expect(await codeOf(() => get())).toBe('MODEL_UNREACHABLE')
+  env.allowRemoteModels = true
+  expect(await get()).toBe(folder)
+  expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(WEIGHTS)
+  expect(readFileSync(join(folder, 'config.json'), 'utf8')).toBe(FILES.get('config.json'))
+})
+
+test('a download that breaks off leaves nothing that looks whole, and goes on the next time', async () => {
+  broken = 'short'
+  expect(await codeOf(() => get())).toBe('MODEL_UNREACHABLE')
+  const folder = join(cache, 'org', 'name')
+  expect(readdirSync(folder).sort()).toEqual(['config.json', 'tokenizer.json'])
+  broken = 'no'
+  asked = []
+  await get()
+  expect(asked).not.toContain('config.json')
+  expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(WEIGHTS)
+})
+
+test('a download can be stopped', async () => {
+  const stop = new AbortController()
+  const code = await codeOf(() => get({ signal: stop.signal, onProgress: () => stop.abort() }))
+  expect(code).toBe('ABORTED')
+  expect(existsSync(join(cache, 'org', 'name', 'model.safetensors'))).toBe(false)
+})
+
+test('a hub that is down or missing, and a cache that cannot be written, are typed errors', async () => {
   broken = 'down'
-  expect(await codeOf(() => downloadModel('org/name', { cacheDirectory: temporaryFolder() }))).toBe(
-    'MODEL_UNREACHABLE',
-  )
+  expect(await codeOf(() => get())).toBe('MODEL_UNREACHABLE')
   env.remoteHost = 'http://127.0.0.1:9/'
-  expect(await codeOf(() => downloadModel('org/name', { cacheDirectory: temporaryFolder() }))).toBe(
-    'MODEL_UNREACHABLE',
-  )
+  expect(await codeOf(() => get())).toBe('MODEL_UNREACHABLE')
+  env.remoteHost = hub
+  broken = 'no'
+  writeFileSync(join(cache, 'file'), '')
+  expect(await codeOf(() => get({ hubDirectory: join(cache, 'file') }))).toBe('FILE_UNREADABLE')
 })

@@ -26,7 +26,7 @@ describe('names', () => {
     ['../nowhere', 'MODEL_INVALID'],
     ['/nowhere/at/all', 'MODEL_INVALID'],
   ])('%j is refused with %s', async (name, code) => {
-    expect(await codeOf(() => resolveModel(name, { cacheDirectory: temporaryFolder() }))).toBe(code)
+    expect(await codeOf(() => resolveModel(name, { hubDirectory: temporaryFolder() }))).toBe(code)
   })
 
   test('every manifest is complete', () => {
