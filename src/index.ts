@@ -18,6 +18,7 @@ export type {
   Cap,
   DoctorOptions,
   ExplainOptions,
+  ExportOptions,
   IndexOptions,
   OpenOptions,
   RecommendAllOptions,
@@ -28,6 +29,7 @@ export type {
 export type { Check, DoctorReport } from './project/doctor.js'
 export type { EvaluateOptions } from './project/evaluation.js'
 export type { EveryoneReport } from './project/everyone.js'
+export type { ExportReport } from './project/export.js'
 export type { ForgetReport } from './project/forget.js'
 export type { IndexReport } from './project/index-run.js'
 export type { VectorReport } from './project/item-vectors.js'

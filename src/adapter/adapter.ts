@@ -12,7 +12,8 @@ import type { AdapterShape } from './model.js'
 import { addPrefix, readTensors, type Tensors, withPrefix, writeTensors } from './tensors.js'
 import type { ItemsRequest, OpenRequest, PersonsRequest, ScoresRequest } from './worker.js'
 
-const KIND = 'adapter'
+/** Kind of the published folder that holds one. */
+export const ADAPTER_KIND = 'adapter'
 const VERSION = 1
 
 /** What an adapter is made of, apart from the numbers. */
@@ -125,7 +126,7 @@ export class Adapter {
   async save(target: string): Promise<Manifest> {
     const { fitted, warmIds, textSpace } = this.parts
     const { shape, blend } = fitted
-    return publishFolder(target, KIND, async (folder) => {
+    return publishFolder(target, ADAPTER_KIND, async (folder) => {
       await writeFile(join(folder, 'items.json'), JSON.stringify(warmIds))
       const tensors = await writeTensors(folder, tensorsOf(fitted))
       const fields = { version: VERSION, fingerprint: this.fingerprint, textSpace, shape, blend }
@@ -135,7 +136,7 @@ export class Adapter {
 
   /** @throws MODEL_INVALID if the folder is not a sound adapter of this version. */
   static async load(target: string, options: { readonly threads?: number } = {}): Promise<Adapter> {
-    const { manifest, tensors } = await readTensors(target, KIND, 'MODEL_INVALID')
+    const { manifest, tensors } = await readTensors(target, ADAPTER_KIND, 'MODEL_INVALID')
     const { version, fingerprint, textSpace, shape, blend } = manifest.fields as unknown as {
       readonly version: number
       readonly fingerprint: string

@@ -1,5 +1,5 @@
 /** Learns a better space than the encoder's from interactions; see trainAdapter. */
-export { Adapter, type AdapterParts } from './adapter.js'
+export { ADAPTER_KIND, Adapter, type AdapterParts } from './adapter.js'
 export type { Blend } from './blend.js'
 export { type EpochRecord, type FitReport, withColdTexts } from './fit.js'
 export { hideItems } from './hidden-items.js'

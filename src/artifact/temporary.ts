@@ -20,13 +20,15 @@ export function temporarySibling(target: string, role: 'new' | 'old'): string {
 /**
  * Removes what killed processes left in `parent`; folders of living processes stay. A published folder that
  * was set aside by a process that died before the new one took its place is put back first.
+ * @param only of this published name; of every name when absent.
  * @returns the paths removed.
  */
-export async function removeTemporary(parent: string): Promise<string[]> {
+export async function removeTemporary(parent: string, only?: string): Promise<string[]> {
   const removed: string[] = []
   for (const name of await namesIn(parent)) {
     const parts = TEMPORARY.exec(name)
     if (parts === null || isAlive(Number(parts[3]), Number(parts[4]))) continue
+    if (only !== undefined && parts[1] !== only) continue
     const path = join(parent, name)
     if (parts[2] === 'old' && (await putBack(path, join(parent, parts[1])))) continue
     await rm(path, { recursive: true, force: true })

@@ -84,6 +84,11 @@ const ENTRIES: readonly Entry[] = [
     summary: 'what a project holds and what it serves',
     load: () => import('./commands/stats.js'),
   },
+  {
+    name: 'export',
+    summary: 'copy a project, whole, while it is in use',
+    load: () => import('./commands/export.js'),
+  },
   { name: 'doctor', summary: 'check a project, and repair it', load: () => import('./commands/doctor.js') },
 ]
 

@@ -211,6 +211,15 @@ export interface RecommendAllOptions extends RuleOptions, LongOptions {
 
 export const RECOMMEND_ALL: OptionTable<RecommendAllOptions> = { ...RULES, ...long, out: text('') }
 
+export interface ExportOptions extends LongOptions {
+  /** The folder to make. It must not be there yet, nor lie inside the project. */
+  readonly out: string
+  /** Read the copied catalogue whole and look for damage: about as long again as copying it. */
+  readonly check: boolean
+}
+
+export const EXPORT: OptionTable<ExportOptions> = { ...long, out: text(''), check: boolean(true) }
+
 export interface ExplainOptions
   extends Pick<RecommendOptions, 'user' | 'likes' | 'dislikes' | 'text' | 'signal'> {
   /** The item to explain. */

@@ -24,6 +24,11 @@ export function noteRejectFile(store: Store, path: string): void {
   if (!known.includes(path)) store.setMeta(REJECT_FILES, [...known, path])
 }
 
+/** Forgets which reject files lie outside: a copy of the project on another machine has none there. */
+export function dropRejectFiles(store: Store): void {
+  store.setMeta(REJECT_FILES, undefined)
+}
+
 /**
  * Takes what was received out of the project's reject files, where it came from reviews and interactions: a
  * refused record is nobody's, so any of it may be the person's. What was wrong, and where, stays.

@@ -17,7 +17,8 @@ export interface LiveState {
   readonly model?: LiveModel
 }
 
-const LIVE = 'live'
+/** Its name among the catalogue's values. */
+export const LIVE = 'live'
 
 export function liveState(store: Store): LiveState | undefined {
   return store.meta<LiveState>(LIVE)

@@ -7,7 +7,8 @@ import type { InteractionTable } from '../types.js'
 import { Crowd, type RatingRange } from './crowd.js'
 import { defaultParameters, type ServingSettings } from './serving.js'
 
-const KIND = 'crowd'
+/** Kind of the published folder that holds one. */
+export const CROWD_KIND = 'crowd'
 const KEYS = 'keys.i32'
 const COUNTS = 'counts.i32'
 
@@ -62,7 +63,7 @@ export async function publishCrowd(
   const scorer = fields.empty
     ? undefined
     : await fitScorer(liked, settings.collaborative ?? defaultParameters(warm.length), { signal })
-  await publishFolder(crowdFolder(store.directory), KIND, async (folder) => {
+  await publishFolder(crowdFolder(store.directory), CROWD_KIND, async (folder) => {
     await writeNumbers(
       join(folder, KEYS),
       warm.map((item) => itemKeys[item]),
@@ -82,7 +83,7 @@ export async function openCrowd(
   directory: string,
 ): Promise<{ readonly crowd: Crowd; readonly origin: CrowdOrigin }> {
   const folder = crowdFolder(directory)
-  const manifest = await readFolder(folder, KIND, 'INDEX_DAMAGED')
+  const manifest = await readFolder(folder, CROWD_KIND, 'INDEX_DAMAGED')
   const { events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
   const numbers = async (name: string) =>
     new Int32Array((await readPayload(folder, manifest, name, 'INDEX_DAMAGED')).buffer)

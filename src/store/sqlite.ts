@@ -246,11 +246,16 @@ export class Connection {
     this.rollbackListeners.push(listener)
   }
 
-  /** Copies the database as it is now into a new file, `pages` at a time. */
-  async backup(target: string, pages: number): Promise<void> {
+  /**
+   * Copies the database as it is now into a new file.
+   * @param step told how many pages are done, it says how many to copy next; what it throws ends the copy.
+   */
+  async backup(target: string, step: (done: number, total: number) => number): Promise<void> {
     this.requireOpen()
     try {
-      await this.database.backup(target, { progress: () => pages })
+      await this.database.backup(target, {
+        progress: ({ totalPages, remainingPages }) => step(totalPages - remainingPages, totalPages),
+      })
     } catch (error) {
       throw unreachable(error, target)
     }

@@ -1,6 +1,6 @@
 import type { Attributes, InteractionTable, ItemKey, Matrix, TimeKind, UserKey } from '../types.js'
 import { AttributeRows } from './attributes.js'
-import { backupCatalog } from './backup.js'
+import { type BackupOptions, backupCatalog } from './backup.js'
 import { AllItems } from './bits.js'
 import { checkCatalog } from './check.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
@@ -331,8 +331,8 @@ export class Store {
   // The file
 
   /** Copies the catalogue as it is now into a new file, while others may write. */
-  backup(target: string): Promise<void> {
-    return backupCatalog(this.db.path, target, this.busyTimeout)
+  backup(target: string, options: BackupOptions = {}): Promise<void> {
+    return backupCatalog(this.db.path, target, this.busyTimeout, options)
   }
 
   /** What is wrong with the file, in words; empty if nothing is. Reads all of it. */
