@@ -6,7 +6,7 @@
 // Errors: one class, stable codes.
 export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
 // Comparisons, and how they look on a terminal and in a browser.
-export { type Comparison, comparisonPage, comparisonTable } from './evaluate/index.js'
+export { type Comparison, comparisonPage, comparisonTable, type MetricName } from './evaluate/index.js'
 export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.js'
 export { version } from './package.js'
 // The project: open, import, index, ask.

@@ -39,6 +39,8 @@ export interface FitContext {
 /** How to make a ranker for a split: chooses its own parameters on validation, then fits on all of training. */
 export interface RankerRecipe {
   readonly name: string
+  /** The seed decides nothing here: an evaluation over several seeds fits it once per split. */
+  readonly seedless?: true
   fit(context: FitContext): Promise<Ranker>
 }
 

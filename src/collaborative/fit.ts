@@ -108,6 +108,7 @@ export function collaborativeRecipe(kind: CollaborativeKind, options: ChooseOpti
   const name = { auto: 'collaborative', ease: 'ease', neighbours: 'item-knn' }[kind]
   return {
     name,
+    seedless: true,
     fit: async (context) => {
       const { scorer } = await fitCollaborative(context, kind, options)
       return { ...rankerOf(scorer), name }

@@ -1,26 +1,21 @@
 import { TextrecError, throwIfAborted } from '../errors.js'
-import { catalogueCoverage, exposure, gini, intraListDiversity, novelty } from '../math/metrics.js'
-import {
-  bootstrapMean,
-  type Estimate,
-  mean,
-  type PairedDifference,
-  pairedDifference,
-} from '../math/statistics.js'
-import { anything, integer, optional, resolveOptions, text } from '../options.js'
-import { averageByPerson, type FitContext, type RankerRecipe, rankCases, type TestCase } from '../ranking.js'
+import { anything, choice, integer, optional, resolveOptions, text } from '../options.js'
+import { type FitContext, type RankerRecipe, rankCases } from '../ranking.js'
 import type { Matrix, OnProgress, Ranking } from '../types.js'
 import { METRICS, type MetricName } from './case-metrics.js'
+import type { Comparison, SeedRun } from './comparison.js'
 import { requireHonestSplit } from './held-out.js'
-import { type Slice, slicesOf } from './slices.js'
+import { type DrawPlaces, type Judging, RankerTally, TestedPeople } from './ranker-tally.js'
+import { slicesOf } from './slices.js'
 import type { Split } from './split.js'
-import { itemCounts } from './table.js'
 
 export interface CompareOptions {
   /** The cut-off of the headline figures. */
   readonly k: number
   /** Further cut-offs for every metric. */
   readonly cutoffs: readonly number[]
+  /** What the headline is about. */
+  readonly metric: MetricName
   /** The ranker that the others are compared with: the first one when absent. */
   readonly baseline: string | undefined
   readonly seed: number
@@ -40,6 +35,7 @@ const table = {
     accepts: (value: unknown) =>
       Array.isArray(value) && value.every((k) => Number.isSafeInteger(k) && k >= 1),
   },
+  metric: choice<MetricName>('ndcg', Object.keys(METRICS) as MetricName[]),
   baseline: optional(text('')),
   seed: integer(1, 0),
   draws: integer(1000, 100),
@@ -48,49 +44,19 @@ const table = {
   onProgress: anything<OnProgress | undefined>(undefined),
 }
 
-/** 'ndcg@10' and its kind. */
-export type Figures<T> = { readonly [metric: string]: T }
-
-export interface RankerResult {
-  readonly name: string
-  /** Seconds to choose parameters and fit, and to rank all cases. */
-  readonly fitSeconds: number
-  readonly rankSeconds: number
-  /** By person first, then the mean over people with its bootstrap interval. */
-  readonly metrics: Figures<Estimate>
-  /** The plain mean over all cases: weighs people by how many cases they have. */
-  readonly byCase: Figures<number>
-  /** About the lists as a whole, at k: coverage, gini, novelty (bits) and, with vectors, diversity. */
-  readonly lists: Figures<number>
-  readonly slices: readonly SliceResult[]
-  /** Against the baseline; absent for the baseline itself. */
-  readonly difference?: Figures<PairedDifference>
+/** What one seed compares: its own split where the seed decides it, and recipes of the same names each time. */
+export interface Draw {
+  readonly split: Split
+  readonly recipes: readonly RankerRecipe[]
+  /** [items] unit vectors, for intra-list diversity; left out when absent. */
+  readonly vectors?: Matrix
 }
 
-export interface SliceResult {
-  /** What is sliced ('target', 'popularity', 'history') and which part of it. */
-  readonly by: string
-  readonly slice: string
-  readonly people: number
-  readonly cases: number
-  readonly metrics: Figures<Estimate>
-}
-
-export interface Comparison {
-  readonly split: {
-    readonly name: string
-    readonly people: number
-    readonly cases: number
-    readonly items: number
-    readonly trainingInteractions: number
-    readonly notes: readonly string[]
-  }
-  readonly k: number
-  readonly seed: number
-  readonly baseline: string
-  readonly results: readonly RankerResult[]
-  /** [ranker][person] NDCG@k in the order of `results`, for plots and for comparisons with other runs. */
-  readonly ndcgByPerson: readonly (readonly number[])[]
+/** Makes what a seed compares, and is told when the seed is done with it. */
+export interface Draws {
+  readonly names: readonly string[]
+  make(seed: number): Promise<Draw>
+  done(seed: number): Promise<void>
 }
 
 /**
@@ -99,152 +65,186 @@ export interface Comparison {
  * @throws LEAK_FOUND before anything is fitted if the split is not honest; OPTION_INVALID for a baseline that is
  *   not among the recipes; ABORTED.
  */
-export async function compareRankers(
+export function compareRankers(
   split: Split,
   recipes: readonly RankerRecipe[],
   given: Partial<CompareOptions> = {},
 ): Promise<Comparison> {
-  const options = resolveOptions<CompareOptions>('compareRankers', table, given)
-  const baseline = options.baseline ?? recipes[0]?.name
-  if (!recipes.some(({ name }) => name === baseline)) {
+  const { seed, vectors, ...rest } = resolveOptions<CompareOptions>('compareRankers', table, given)
+  const names = recipes.map(({ name }) => name)
+  const draws: Draws = { names, make: async () => ({ split, recipes, vectors }), done: async () => {} }
+  return compareOverSeeds([seed], draws, rest)
+}
+
+/**
+ * The same once per seed, one after the other, and all seeds together: a person's figure is then the mean over
+ * the seeds that tested them, so that differences stay paired and persons stay the units of every interval.
+ * Between seeds only sums by person are kept.
+ */
+export async function compareOverSeeds(
+  seeds: readonly number[],
+  draws: Draws,
+  given: Partial<Omit<CompareOptions, 'seed' | 'vectors'>> = {},
+): Promise<Comparison> {
+  const options = resolveOptions<CompareOptions>('compareRankers', table, { ...given, seed: seeds[0] })
+  const { names } = draws
+  const baseline = options.baseline ?? names[0]
+  if (!names.includes(baseline)) {
     throw new TextrecError(
       'OPTION_INVALID',
       `The baseline '${baseline}' is not among the rankers.`,
-      `They are ${recipes.map(({ name }) => name).join(', ')}.`,
+      `They are ${names.join(', ')}.`,
     )
   }
-  requireHonestSplit(split)
-  const slices = slicesOf(split)
-  const measured: Measured[] = []
-  for (const [i, recipe] of recipes.entries()) {
-    throwIfAborted(options.signal, 'The evaluation')
-    options.onProgress?.({ stage: recipe.name, done: i, total: recipes.length, unit: 'rankers' })
-    measured.push(await measure(recipe, split, slices, options))
+  const pooled = new Pool(names)
+  const seedless: Seedless = new Map()
+  const runs: SeedRun[] = []
+  let first: Split | undefined
+  for (const [i, seed] of seeds.entries()) {
+    const alone = new Pool(names)
+    const pools = seeds.length === 1 ? [pooled] : [pooled, alone]
+    try {
+      const draw = await draws.make(seed)
+      first ??= draw.split
+      await addDraw(draw, pools, seed, seedless, seedOptions(options, i, seeds, names.length))
+      runs.push(runOf(seed, draw.split, pools.at(-1)!, baseline, options))
+    } finally {
+      await draws.done(seed)
+    }
   }
-  options.onProgress?.({ stage: 'done', done: recipes.length, total: recipes.length, unit: 'rankers' })
-  const reference = measured.find(({ result }) => result.name === baseline)!
+  const total = seeds.length * names.length
+  options.onProgress?.({ stage: 'done', done: total, total, unit: 'rankers' })
+  const { name, table: all, training, notes } = first!
+  const reference = pooled.of(baseline)
   return {
     split: {
-      name: split.name,
-      people: new Set(split.test.map(({ user }) => user)).size,
-      cases: split.test.length,
-      items: split.table.itemIds.length,
-      trainingInteractions: split.training.users.length,
-      notes: split.notes,
+      name,
+      people: pooled.people.all.count,
+      cases: pooled.people.all.cases.reduce((sum, count) => sum + count, 0),
+      items: all.itemIds.length,
+      trainingInteractions: training.users.length,
+      notes: seeds.length === 1 ? notes : notesOf(runs),
     },
     k: options.k,
-    seed: options.seed,
+    metric: options.metric,
+    seed: seeds[0],
+    seeds,
     baseline,
-    results: measured.map((one) =>
-      one === reference ? one.result : { ...one.result, difference: differences(one, reference, options) },
-    ),
-    ndcgByPerson: measured.map(({ perPerson }) => Array.from(perPerson.get(`ndcg@${options.k}`)!)),
+    results: pooled.rankers.map((ranker, at) => ({
+      // One seed alone was estimated just now.
+      ...(runs.length === 1 ? runs[0].results[at] : ranker.result(reference, options)),
+      slices: ranker.sliceResults(options),
+    })),
+    runs,
+    ndcgByPerson: pooled.rankers.map((ranker) => ranker.byPerson(`ndcg@${options.k}`)),
   }
 }
 
-interface Measured {
-  readonly result: RankerResult
-  /** By metric, one value per person, people in the same order for every ranker. */
-  readonly perPerson: ReadonlyMap<string, Float64Array>
+/** The rankers with their figures over one draw or several. */
+class Pool {
+  readonly people = new TestedPeople()
+  readonly rankers: readonly RankerTally[]
+
+  constructor(names: readonly string[]) {
+    this.rankers = names.map((name) => new RankerTally(name, this.people))
+  }
+
+  of(name: string): RankerTally {
+    return this.rankers.find((ranker) => ranker.name === name)!
+  }
 }
 
-async function measure(
+interface Ranked {
+  readonly rankings: readonly Ranking[]
+  readonly seconds: { readonly fit: number; readonly rank: number }
+}
+
+/** What recipes without a seed gave on the last split, by name. */
+type Seedless = Map<string, { readonly split: Split; readonly rankings: readonly Ranking[] }>
+
+async function addDraw(
+  { split, recipes, vectors }: Draw,
+  pools: readonly Pool[],
+  seed: number,
+  seedless: Seedless,
+  options: CompareOptions & { readonly before: number; readonly total: number },
+): Promise<void> {
+  requireHonestSplit(split)
+  const slices = slicesOf(split)
+  const places = pools.map(({ people }): DrawPlaces => people.add(split, slices))
+  const { k, signal, onProgress, before, total } = options
+  const judging: Judging = {
+    k,
+    cutoffs: [...new Set([k, ...options.cutoffs])].sort((a, b) => a - b),
+    vectors,
+  }
+  for (const [i, recipe] of recipes.entries()) {
+    throwIfAborted(signal, 'The evaluation')
+    onProgress?.({ stage: recipe.name, done: before + i, total, unit: 'rankers' })
+    const known = seedless.get(recipe.name)
+    const { rankings, seconds }: Ranked =
+      known?.split === split
+        ? { rankings: known.rankings, seconds: { fit: 0, rank: 0 } }
+        : await fitAndRank(recipe, split, Math.max(...judging.cutoffs), { ...options, seed })
+    if (recipe.seedless) seedless.set(recipe.name, { split, rankings })
+    for (const [at, pool] of pools.entries())
+      pool.rankers[i].add(rankings, split, places[at], judging, seconds)
+  }
+}
+
+async function fitAndRank(
   recipe: RankerRecipe,
-  split: Split,
-  slices: readonly Slice[],
-  options: CompareOptions,
-): Promise<Measured> {
-  const { k, seed, signal, onProgress } = options
-  const cutoffs = [...new Set([k, ...options.cutoffs])].sort((a, b) => a - b)
-  const { training, fitting, validation } = split
+  { training, fitting, validation, test }: Split,
+  longest: number,
+  { seed, signal, onProgress }: Pick<CompareOptions, 'seed' | 'signal' | 'onProgress'>,
+): Promise<Ranked> {
   const context: FitContext = { training, fitting, validation, seed, signal, onProgress }
   const start = performance.now()
   const ranker = await recipe.fit(context)
   const fitted = performance.now()
   try {
-    const rankings = await rankCases(ranker, split.test, Math.max(...cutoffs))
-    const ranked = performance.now()
-    const perPerson = new Map<string, Float64Array>()
-    const metrics: { [metric: string]: Estimate } = {}
-    const byCase: { [metric: string]: number } = {}
-    for (const [metric, values] of caseValues(rankings, split.test, cutoffs)) {
-      const { values: people } = averageByPerson(split.test, values)
-      perPerson.set(metric, people)
-      metrics[metric] = bootstrapMean(people, options)
-      byCase[metric] = mean(values)
-    }
-    const result: RankerResult = {
-      name: recipe.name,
-      fitSeconds: (fitted - start) / 1000,
-      rankSeconds: (ranked - fitted) / 1000,
-      metrics,
-      byCase,
-      lists: listFigures(rankings, split, options),
-      slices: slices.map((slice) => sliceResult(slice, rankings, options)),
-    }
-    return { result, perPerson }
+    const rankings = await rankCases(ranker, test, longest)
+    const seconds = { fit: (fitted - start) / 1000, rank: (performance.now() - fitted) / 1000 }
+    return { rankings, seconds }
   } finally {
     await ranker.close?.()
   }
 }
 
-/** Every metric at every cut-off, one value per case. */
-function caseValues(
-  rankings: readonly Ranking[],
-  cases: readonly TestCase[],
-  cutoffs: readonly number[],
-): Map<string, Float64Array> {
-  const targets = cases.map((one) => new Set(one.targets))
-  const values = new Map<string, Float64Array>()
-  for (const cutoff of cutoffs) {
-    for (const name of Object.keys(METRICS) as MetricName[]) {
-      const measureOne = METRICS[name]
-      values.set(
-        `${name}@${cutoff}`,
-        Float64Array.from(rankings, ({ items }, i) => measureOne(items, targets[i], cutoff)),
-      )
-    }
-  }
-  return values
+/** Progress of one seed of several says which it is. */
+function seedOptions(
+  options: CompareOptions,
+  at: number,
+  seeds: readonly number[],
+  rankers: number,
+): CompareOptions & { readonly before: number; readonly total: number } {
+  const { onProgress } = options
+  const where = `seed ${seeds[at]} (${at + 1} of ${seeds.length}): `
+  const named: OnProgress | undefined =
+    seeds.length === 1
+      ? onProgress
+      : onProgress && ((progress) => onProgress({ ...progress, stage: where + progress.stage }))
+  return { ...options, onProgress: named, before: at * rankers, total: seeds.length * rankers }
 }
 
-function listFigures(
-  rankings: readonly Ranking[],
-  split: Split,
-  { k, vectors }: CompareOptions,
-): Figures<number> {
-  const lists = rankings.map(({ items }) => items)
-  const itemCount = split.table.itemIds.length
-  const holders = itemCounts(split.training)
-  const people = new Set(split.training.users).size
+function runOf(seed: number, split: Split, pool: Pool, baseline: string, options: CompareOptions): SeedRun {
+  const reference = pool.of(baseline)
   return {
-    coverage: catalogueCoverage(lists, itemCount, k),
-    gini: gini(exposure(lists, itemCount, k)),
-    novelty: mean(lists.map((list) => novelty(list, holders, people, k))),
-    ...(vectors === undefined
-      ? {}
-      : { diversity: mean(lists.map((list) => intraListDiversity(list, vectors, k))) }),
+    seed,
+    people: pool.people.all.count,
+    cases: split.test.length,
+    trainingInteractions: split.training.users.length,
+    notes: split.notes,
+    // Its own seed for the bootstrap too: then a run is what an evaluation of that seed alone gives.
+    results: pool.rankers.map((ranker) => ranker.result(reference, { ...options, seed })),
   }
 }
 
-/** The same rankings, asked only for the slice's cases and targets. */
-function sliceResult(slice: Slice, rankings: readonly Ranking[], options: CompareOptions): SliceResult {
-  const cases = slice.cases.map(({ one }) => one)
-  const lists = slice.cases.map(({ index }) => rankings[index])
-  const metrics: { [metric: string]: Estimate } = {}
-  let people = 0
-  for (const [metric, values] of caseValues(lists, cases, [options.k])) {
-    const perPerson = averageByPerson(cases, values).values
-    people = perPerson.length
-    metrics[metric] = bootstrapMean(perPerson, options)
-  }
-  return { by: slice.by, slice: slice.name, people, cases: cases.length, metrics }
-}
-
-function differences(one: Measured, reference: Measured, options: CompareOptions): Figures<PairedDifference> {
-  const found: { [metric: string]: PairedDifference } = {}
-  for (const [metric, values] of one.perPerson) {
-    found[metric] = pairedDifference(values, reference.perPerson.get(metric)!, options)
-  }
-  return found
+/** What every seed's split says once, and what differs with its seed. */
+function notesOf(runs: readonly SeedRun[]): string[] {
+  const common = runs[0].notes.filter((note) => runs.every(({ notes }) => notes.includes(note)))
+  const own = runs.flatMap(({ seed, notes }) =>
+    notes.filter((note) => !common.includes(note)).map((note) => `Seed ${seed}: ${note}`),
+  )
+  return [...common, ...own]
 }

@@ -3,16 +3,11 @@ export { bprRecipe } from './baselines/bpr.js'
 export { popularRecipe, randomRecipe } from './baselines/simple.js'
 export { type ItemVectors, textMeanRecipe, textMeanScorer, textNeighboursRecipe } from './baselines/text.js'
 export { meanWordVectors } from './baselines/word-vectors.js'
-export {
-  type CompareOptions,
-  type Comparison,
-  compareRankers,
-  type Figures,
-  type RankerResult,
-  type SliceResult,
-} from './compare.js'
+export { METRICS, type MetricName } from './case-metrics.js'
+export { type CompareOptions, compareOverSeeds, compareRankers, type Draws } from './compare.js'
+export type { Comparison, Figures, RankerResult, SeedResult, SeedRun, SliceResult } from './comparison.js'
 export { type Evidence, evidenceOf, HeldOut, requireHonestSplit, requireNoLeak } from './held-out.js'
 export { curvesPlot } from './report/curves.js'
 export { comparisonPage, escapeHtml, htmlPage, htmlTable } from './report/html.js'
 export { comparisonTable } from './report/table.js'
-export { type Split, type SplitOptions, splitTable } from './split.js'
+export { isDrawnAtRandom, type Split, type SplitOptions, splitTable } from './split.js'

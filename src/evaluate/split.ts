@@ -61,12 +61,19 @@ type Divide = (
   step: 'test' | 'validation',
 ) => Division
 
-const DIVIDE: { readonly [kind: string]: { readonly divide: Divide; readonly share?: number } } = {
+const DIVIDE: {
+  readonly [kind: string]: { readonly divide: Divide; readonly share?: number; readonly random?: true }
+} = {
   time: { divide: byTime, share: 0.8 },
   'hold-last': { divide: holdLast },
   'last-five': { divide: holdLast },
-  'cold-items': { divide: hideItems, share: 0.1 },
-  'cold-users': { divide: hideUsers, share: 0.1 },
+  'cold-items': { divide: hideItems, share: 0.1, random: true },
+  'cold-users': { divide: hideUsers, share: 0.1, random: true },
+}
+
+/** Whether another seed makes another split of that name. */
+export function isDrawnAtRandom(split: string): boolean {
+  return DIVIDE[parse(split)?.kind ?? '']?.random === true
 }
 
 /**

@@ -20,6 +20,11 @@ export interface ResampleOptions {
   readonly seed?: number
   /** How often the values are drawn anew. Default 1000. */
   readonly draws?: number
+  /**
+   * How much each value counts in the mean; all alike when absent. With a person's mean as the value and their
+   * number of events as the weight, the mean is that over all events, and persons stay the units that are drawn.
+   */
+  readonly weights?: ArrayLike<number>
 }
 
 /**
@@ -27,16 +32,22 @@ export interface ResampleOptions {
  * one independent unit: give per-person figures, not one per event. Deterministic for a seed.
  */
 export function bootstrapMean(values: ArrayLike<number>, options: ResampleOptions = {}): Estimate {
-  const { seed = 1, draws = 1000 } = options
+  const { seed = 1, draws = 1000, weights } = options
   const n = values.length
-  const centre = mean(values)
+  const centre = weights === undefined ? mean(values) : weightedMean(values, weights)
   if (n < 2) return { mean: centre, low: centre, high: centre, count: n }
   const source = random(seed)
   const means = new Float64Array(draws)
   for (let draw = 0; draw < draws; draw++) {
     let sum = 0
-    for (let i = 0; i < n; i++) sum += values[source.integer(n)]
-    means[draw] = sum / n
+    let weight = 0
+    for (let i = 0; i < n; i++) {
+      const at = source.integer(n)
+      const one = weights === undefined ? 1 : weights[at]
+      sum += one * values[at]
+      weight += one
+    }
+    means[draw] = sum / weight
   }
   means.sort()
   return { mean: centre, low: quantile(means, 0.025), high: quantile(means, 0.975), count: n }
@@ -67,11 +78,13 @@ export function pairedDifference(
       'Both must hold one value per person, in the same order.',
     )
   }
-  const { seed = 1, draws = 1000 } = options
+  const { seed = 1, draws = 1000, weights } = options
   const differences = Float64Array.from(a, (value, i) => value - b[i])
-  const estimate = bootstrapMean(differences, { seed, draws })
+  const estimate = bootstrapMean(differences, { seed, draws, weights })
   // People without a difference change no sum: only the others need a coin.
-  const moved = differences.filter((difference) => difference !== 0)
+  const moved = differences
+    .map((difference, i) => difference * (weights?.[i] ?? 1))
+    .filter((difference) => difference !== 0)
   const observed = Math.abs(moved.reduce((sum, value) => sum + value, 0))
   const source = random(seed + 1)
   let atLeast = 0
@@ -85,6 +98,16 @@ export function pairedDifference(
     p: (atLeast + 1) / (draws + 1),
     significant: estimate.low > 0 || estimate.high < 0,
   }
+}
+
+function weightedMean(values: ArrayLike<number>, weights: ArrayLike<number>): number {
+  let sum = 0
+  let weight = 0
+  for (let i = 0; i < values.length; i++) {
+    sum += weights[i] * values[i]
+    weight += weights[i]
+  }
+  return sum / weight
 }
 
 /** Linear interpolation between the two nearest of `sorted` (ascending). */

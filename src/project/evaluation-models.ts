@@ -73,8 +73,10 @@ export class EvaluationInputs {
     return this.chosen
   }
 
+  /** Closes what was trained, so that the next seed trains anew; texts and what was chosen without a seed stay. */
   async close(): Promise<void> {
     const trained = await this.trained?.catch(() => [])
+    this.trained = undefined
     for (const adapter of trained ?? []) await adapter.close()
   }
 
@@ -101,6 +103,7 @@ export const EVALUATION_MODELS = {
   bpr: ({ threads }) => bprRecipe({ threads }),
   bm25: (inputs) => ({
     name: 'bm25',
+    seedless: true,
     fit: (context) => {
       const { documents, queries } = inputs.documents()
       return bm25Recipe(bm25Search(documents), (item) => queries[item]).fit(context)
@@ -117,6 +120,7 @@ export const EVALUATION_MODELS = {
   'frozen-knn': (inputs) => textNeighboursRecipe('frozen-knn', (table) => inputs.vectors(table)),
   whitened: (inputs) => ({
     name: 'whitened',
+    seedless: true,
     fit: async (context) => {
       const count = await inputs.directions(context.fitting, context.validation)
       const recipe = textMeanRecipe('whitened', async (table) => {

@@ -2,9 +2,20 @@ import { writeFile } from 'node:fs/promises'
 import type { TrainOptions } from '../adapter/index.js'
 import type { Encoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
-import { type Comparison, compareRankers, comparisonPage, splitTable } from '../evaluate/index.js'
+import {
+  type Comparison,
+  compareOverSeeds,
+  comparisonPage,
+  type Draws,
+  isDrawnAtRandom,
+  METRICS,
+  type MetricName,
+  type Split,
+  splitTable,
+} from '../evaluate/index.js'
 import {
   anything,
+  choice,
   integer,
   longRunning,
   number,
@@ -39,7 +50,11 @@ export interface EvaluateOptions extends LongOptions {
   readonly baseline: string | undefined
   /** Cut-off of the headline figures. */
   readonly k: number
+  /** What the headline is about: Recall for cold items, NDCG for all else, when absent. Every metric is measured. */
+  readonly metric: MetricName | undefined
   readonly seed: number
+  /** Instead of one seed several: fits and ranks once per seed; a split that hides at random hides anew each time. */
+  readonly seeds: readonly number[] | undefined
   /** File for a report in HTML that needs no network. */
   readonly report: string | undefined
   /** How the adapter is trained; see TrainOptions. */
@@ -51,6 +66,18 @@ const names: Option<readonly string[]> = {
   expected: 'a list of names of models',
   accepts: (value) =>
     Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string'),
+}
+
+const MOST_SEEDS = 100
+const seedList: Option<readonly number[]> = {
+  default: [],
+  expected: `a list of 1 to ${MOST_SEEDS} different whole numbers`,
+  accepts: (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= MOST_SEEDS &&
+    new Set(value).size === value.length &&
+    value.every((seed) => Number.isSafeInteger(seed) && seed >= 0 && seed <= 2 ** 31),
 }
 
 const long = longRunning as OptionTable<LongOptions>
@@ -65,7 +92,9 @@ export const EVALUATE: OptionTable<EvaluateOptions> = {
   models: names,
   baseline: optional(text('')),
   k: integer(10, 1),
+  metric: optional(choice<MetricName>('ndcg', Object.keys(METRICS) as MetricName[])),
   seed: integer(1, 0, 2 ** 31),
+  seeds: optional(seedList),
   report: optional(text('')),
   training: anything<Partial<TrainOptions>>({}, 'training options'),
 }
@@ -82,42 +111,52 @@ export interface EvaluationSource {
 
 /**
  * Divides the project's interactions, makes every item's text vector anew from what the split allows, fits each
- * model on the rest and ranks the whole catalogue for the people under test. Nothing in the project changes, but
- * for vectors of texts that had none.
+ * model on the rest and ranks the whole catalogue for the people under test; with several seeds, once per seed.
+ * Nothing in the project changes, but for vectors of texts that had none.
  * @throws SPLIT_REFUSED, NOT_ENOUGH_DATA, LEAK_FOUND, OPTION_INVALID, DEPENDENCY_MISSING (glove), ABORTED
  */
 export async function runEvaluation(
-  { store, state, encoder, threads }: EvaluationSource,
+  source: EvaluationSource,
   given: Partial<EvaluateOptions>,
 ): Promise<Comparison> {
   const options = resolveOptions('evaluate', EVALUATE, given)
-  const { minRating, minItems, seed, k, baseline, signal, onProgress } = options
-  const split = splitTable(store.interactions(), { split: splitName(options), minRating, minItems, seed })
+  if (given.seed !== undefined && given.seeds !== undefined) {
+    throw new TextrecError('OPTION_INVALID', 'evaluate: seed and seeds are both given.', 'Give one of them.')
+  }
+  const { k, baseline, seed, seeds = [seed], signal, onProgress, report } = options
+  const metric = options.metric ?? (options.coldItems === undefined ? 'ndcg' : 'recall')
+  const draws = drawsOf(source, options)
+  const comparison = await compareOverSeeds(seeds, draws, { k, baseline, metric, signal, onProgress })
+  if (report !== undefined) await writeFile(report, await comparisonPage(comparison))
+  return comparison
+}
+
+/** Splits, inputs and recipes for one seed after the other; what no seed decides is made once. */
+function drawsOf({ store, state, encoder, threads }: EvaluationSource, options: EvaluateOptions): Draws {
+  const { minRating, minItems, models, training, signal, onProgress } = options
+  const name = splitName(options)
   const { fingerprint } = state.encoder
-  const textSpace = textSpaceOf(state)
-  const source = { store, fingerprint, dim: state.model?.textDim ?? state.dim, encoder, signal, onProgress }
-  const inputs = new EvaluationInputs(
-    split,
-    new KnownTexts(source, split.table),
-    textSpace,
-    options.training,
-    threads,
-  )
-  try {
-    const recipes = recipesFor(options.models, inputs).map(named)
-    const vectors = await inputs.vectors(split.training)
-    const comparison = await compareRankers(split, recipes, {
-      k,
-      seed,
-      baseline,
-      vectors,
-      signal,
-      onProgress,
-    })
-    if (options.report !== undefined) await writeFile(options.report, await comparisonPage(comparison))
-    return comparison
-  } finally {
-    await inputs.close()
+  const dim = state.model?.textDim ?? state.dim
+  const inputsOf = (split: Split) => {
+    const source = { store, fingerprint, dim, encoder, signal, onProgress }
+    const texts = new KnownTexts(source, split.table)
+    return new EvaluationInputs(split, texts, textSpaceOf(state), training, threads)
+  }
+  let inputs: EvaluationInputs | undefined
+  return {
+    names: models,
+    make: async (seed) => {
+      if (inputs === undefined || isDrawnAtRandom(name)) {
+        inputs = inputsOf(splitTable(store.interactions(), { split: name, minRating, minItems, seed }))
+      }
+      const { split } = inputs
+      return {
+        split,
+        recipes: recipesFor(models, inputs).map(named),
+        vectors: await inputs.vectors(split.training),
+      }
+    },
+    done: async () => inputs?.close(),
   }
 }
 
@@ -142,7 +181,7 @@ function splitName({ split, coldItems, coldUsers }: EvaluateOptions): string {
 function named(recipe: RankerRecipe): RankerRecipe {
   const { name } = recipe
   return {
-    name,
+    ...recipe,
     fit: (context) => {
       const { onProgress } = context
       const report: OnProgress | undefined =

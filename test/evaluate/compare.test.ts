@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { collaborativeRecipe } from '#src/collaborative/index.js'
 import {
   type Comparison,
+  compareOverSeeds,
   compareRankers,
   comparisonPage,
   comparisonTable,
@@ -10,7 +11,8 @@ import {
   splitTable,
 } from '#src/evaluate/index.js'
 import { random, shuffle } from '#src/math/random.js'
-import { rankerOf } from '#src/ranking.js'
+import { mean, pairedDifference } from '#src/math/statistics.js'
+import { rankCases, rankerOf } from '#src/ranking.js'
 import type { RankerRecipe } from '../../src/ranking.js'
 import { tableOf } from '../support/tables.js'
 
@@ -133,6 +135,135 @@ describe('compareRankers', () => {
     await expect(compareRankers(split, recipes(), { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'ABORTED',
     })
+  })
+})
+
+describe('several seeds', () => {
+  const table = twoTastes()
+  /** Five draws of hidden items, with a ranker that the seed decides and two that it does not. */
+  const cold = (seen: string[] = []) => ({
+    names: ['popular', 'random', 'item-knn'],
+    make: async (seed: number) => ({
+      split: splitTable(table, { split: 'cold-items=20%', seed }),
+      recipes: [popularRecipe(), randomRecipe(), collaborativeRecipe('neighbours')].map((recipe) => ({
+        ...recipe,
+        fit: (context: Parameters<RankerRecipe['fit']>[0]) => {
+          seen.push(`${recipe.name} ${context.seed}`)
+          return recipe.fit(context)
+        },
+      })),
+    }),
+    done: async (seed: number) => {
+      seen.push(`done ${seed}`)
+    },
+  })
+
+  test('hide other items each time, and a person is the mean of theirs over the draws that tested them', async () => {
+    const seeds = [1, 2, 3, 4]
+    const { results, runs, split: about } = await compareOverSeeds(seeds, cold(), { draws: 100 })
+    expect(new Set(runs.map(({ notes, cases }) => `${cases}: ${notes.join()}`)).size).toBe(4)
+    expect(about.cases).toBe(runs.reduce((sum, { cases }) => sum + cases, 0))
+
+    // The slow twin: every draw by itself, its figures of people put together by hand.
+    const people = new Map<number, { popular: number[]; random: number[] }>()
+    const cases: { popular: number[]; random: number[] } = { popular: [], random: [] }
+    for (const seed of seeds) {
+      const { split, recipes } = await cold().make(seed)
+      const ofDraw = new Map<number, { popular: number[]; random: number[] }>()
+      for (const [i, name] of (['popular', 'random'] as const).entries()) {
+        const { training, fitting, validation } = split
+        const ranker = await recipes[i].fit({ training, fitting, validation, seed })
+        const rankings = await rankCases(ranker, split.test, 10)
+        for (const [at, { user, targets }] of split.test.entries()) {
+          const value = rankings[at].items.includes(targets[0]) ? 1 : 0
+          const mine = ofDraw.get(user) ?? { popular: [], random: [] }
+          mine[name].push(value)
+          cases[name].push(value)
+          ofDraw.set(user, mine)
+        }
+      }
+      for (const [user, values] of ofDraw) {
+        const mine = people.get(user) ?? { popular: [], random: [] }
+        for (const name of ['popular', 'random'] as const) mine[name].push(mean(values[name]))
+        people.set(user, mine)
+      }
+    }
+    expect(about.people).toBe(people.size)
+    const averages = [...people.values()].map(({ popular, random }) => [mean(popular), mean(random)])
+    const [popular, chance] = results
+    expect(popular.metrics['recall@10'].mean).toBeCloseTo(mean(averages.map(([one]) => one)), 12)
+    expect(chance.metrics['recall@10'].mean).toBeCloseTo(mean(averages.map(([, one]) => one)), 12)
+    expect(chance.byCase['recall@10'].mean).toBeCloseTo(mean(cases.random), 12)
+    const difference = pairedDifference(
+      averages.map(([, one]) => one),
+      averages.map(([one]) => one),
+      { seed: 1, draws: 100 },
+    )
+    expect(chance.difference!['recall@10'].mean).toBeCloseTo(difference.mean, 12)
+    expect(chance.difference!['recall@10'].low).toBeCloseTo(difference.low, 12)
+    expect(chance.difference!['recall@10'].count).toBe(people.size)
+    expect(chance.differenceByCase!['recall@10'].mean).toBeCloseTo(
+      mean(cases.random) - mean(cases.popular),
+      12,
+    )
+  })
+
+  test('on one split, what has no seed is fitted once, and each seed is cleared away', async () => {
+    const seen: string[] = []
+    const draws = cold(seen)
+    const one = await draws.make(1)
+    const { results, runs } = await compareOverSeeds([1, 2, 3], { ...draws, make: async () => one })
+    expect(seen).toEqual([
+      ...['popular 1', 'random 1', 'item-knn 1', 'done 1'],
+      ...['random 2', 'done 2', 'random 3', 'done 3'],
+    ])
+    for (const at of [0, 2]) {
+      const [first, second] = runs.map((run) => run.results[at].metrics['ndcg@10'].mean)
+      expect(second).toBe(first)
+      expect(results[at].metrics['ndcg@10'].mean).toBeCloseTo(first, 12)
+    }
+    expect(runs[1].results[1].metrics).not.toEqual(runs[0].results[1].metrics)
+  })
+
+  test('one seed is what a comparison without seeds is, and progress names the seed', async () => {
+    const { make } = cold()
+    const { split: divided, recipes } = await make(2)
+    const options = { draws: 100, metric: 'recall' } as const
+    const figures = ({ results, runs }: Comparison) =>
+      [...results, ...runs[0].results].map(({ fitSeconds, rankSeconds, ...rest }) => rest)
+    const alone = await compareRankers(divided, recipes, { ...options, seed: 2 })
+    expect(figures(await compareOverSeeds([2], cold(), options))).toEqual(figures(alone))
+    const stages = new Set<string>()
+    const onProgress = ({ stage, total }: { stage: string; total?: number }) =>
+      stages.add(`${stage}/${total}`)
+    await compareOverSeeds([2, 5], cold(), { ...options, onProgress })
+    expect(stages).toContain('seed 5 (2 of 2): random/6')
+  })
+
+  test('a signal ends it between two rankers, and the seed is cleared away', async () => {
+    const seen: string[] = []
+    const controller = new AbortController()
+    const onProgress = ({ stage }: { stage: string }) => {
+      if (stage === 'seed 2 (2 of 2): random') controller.abort()
+    }
+    const run = compareOverSeeds([1, 2], cold(seen), { signal: controller.signal, onProgress, draws: 100 })
+    await expect(run).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(seen.at(-1)).toBe('done 2')
+    expect(seen).not.toContain('item-knn 2')
+  })
+
+  test('both reports show each seed, and figures by case where they differ', async () => {
+    const comparison = await compareOverSeeds([1, 2], cold(), { draws: 100, metric: 'recall' })
+    const text = comparisonTable(comparison)
+    expect(text).toMatch(/Seed 2: \d+ of \d+ items are hidden, at random with seed 2/)
+    expect(text).toContain('Recall@10 by case')
+    expect(text.match(/│ random +│ +[12] │/g)).toHaveLength(2)
+    const page = await comparisonPage(comparison)
+    expect(page).toContain('Each seed by itself')
+    expect(page).toContain('By case')
+    expect(JSON.parse(JSON.stringify(comparison))).toEqual(comparison)
+    // Hold-last has one case per person: nothing to tell apart.
+    expect(comparisonTable(await compareRankers(split, recipes(), { draws: 100 }))).not.toContain('by case')
   })
 })
 

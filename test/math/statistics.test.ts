@@ -34,6 +34,29 @@ describe('bootstrapMean', () => {
     expect(covered).toBeGreaterThan(176) // 190 expected, 3 standard deviations are 9
   })
 
+  test('weights of events give the mean over events, and equal weights change nothing', () => {
+    // Persons with 1, 3 and 2 events: the mean over all six events is (4 + 3 * 1 + 2 * 2) / 6.
+    const { mean: centre, low, high } = bootstrapMean([4, 1, 2], { weights: [1, 3, 2], draws: 500 })
+    expect(centre).toBeCloseTo(11 / 6, 12)
+    expect(low).toBeGreaterThanOrEqual(1)
+    expect(high).toBe(4)
+    const values = normals(50, 1, 9)
+    const plain = bootstrapMean(values)
+    const equal = bootstrapMean(values, { weights: values.map(() => 7) })
+    for (const key of ['mean', 'low', 'high'] as const) expect(equal[key]).toBeCloseTo(plain[key], 10)
+  })
+
+  test('a person with many events is drawn whole, so the interval is that of persons', () => {
+    // Events of one person all alike: 20 persons of 50 equal events know no more than 20 values.
+    const persons = normals(20, 0, 4)
+    const wide = bootstrapMean(persons, { weights: persons.map(() => 50), draws: 2000 })
+    const narrow = bootstrapMean(
+      Float64Array.from({ length: 1000 }, (_, i) => persons[i % 20]),
+      { draws: 2000 },
+    )
+    expect(wide.high - wide.low).toBeGreaterThan(5 * (narrow.high - narrow.low))
+  })
+
   test('one value or none has no spread', () => {
     expect(bootstrapMean([3])).toEqual({ mean: 3, low: 3, high: 3, count: 1 })
     expect(bootstrapMean([])).toEqual({ mean: Number.NaN, low: Number.NaN, high: Number.NaN, count: 0 })
@@ -77,6 +100,13 @@ describe('pairedDifference', () => {
       if (result.p <= 0.05) alarms++
     }
     expect(alarms).toBeLessThan(24)
+  })
+
+  test('weights decide which side is better where few people have most of the events', () => {
+    const a = [1, 0, 0, 0]
+    const b = [0, 0.4, 0.4, 0.4]
+    expect(pairedDifference(a, b).mean).toBeCloseTo(-0.05, 12)
+    expect(pairedDifference(a, b, { weights: [9, 1, 1, 1] }).mean).toBeCloseTo((9 - 1.2) / 12, 12)
   })
 
   test('refuses sides of different length', () => {

@@ -52,6 +52,20 @@ describe('evaluating the sample', () => {
     expect(recall[1]).toBeGreaterThan(0.05)
   })
 
+  test('several seeds are several draws of hidden items, and several trainings where nothing is drawn', async () => {
+    const models = ['popular', 'whitened']
+    const cold = await shop.evaluate({ coldItems: '20%', models, seeds: [1, 2] })
+    expect(cold).toMatchObject({ metric: 'recall', seeds: [1, 2] })
+    const [one] = (await shop.evaluate({ coldItems: '20%', models, seed: 2 })).runs
+    expect(cold.runs[1].results[1].metrics).toEqual(one.results[1].metrics)
+    expect(cold.runs[0].notes).not.toEqual(cold.runs[1].notes)
+    const trained = { models: ['frozen', 'adapter'], training: TINY, seeds: [1, 2] }
+    const { runs } = await shop.evaluate({ ...trained, split: 'hold-last' })
+    const means = runs.map(({ results }) => results.map(({ metrics }) => metrics['ndcg@10'].mean))
+    expect(means[0][0]).toBe(means[1][0])
+    expect(means[0][1]).not.toBe(means[1][1])
+  }, 120_000)
+
   test('writes a page that needs no network', async () => {
     const report = join(folder, 'report.html')
     await shop.evaluate({ split: 'hold-last', models: ['random', 'frozen'], baseline: 'random', report })
@@ -71,6 +85,8 @@ describe('evaluating the sample', () => {
     await expect(shop.evaluate({ models: ['popular'], baseline: 'ease' })).rejects.toThrow(
       code('OPTION_INVALID'),
     )
+    await expect(shop.evaluate({ seed: 1, seeds: [1, 2] })).rejects.toThrow(code('OPTION_INVALID'))
+    await expect(shop.evaluate({ seeds: [1, 1] })).rejects.toThrow(/1 to 100 different whole numbers/)
     await expect(shop.evaluate({ signal: AbortSignal.abort() })).rejects.toThrow(code('ABORTED'))
   })
 })

@@ -1,4 +1,5 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { MetricName } from '../../index.js'
 import {
   addDeviceFlags,
   addExample,
@@ -23,8 +24,19 @@ interface EvaluateFlags extends ShellFlags, EncoderFlags {
   readonly baseline?: string
   readonly k?: number
   readonly epochs?: number
+  readonly metric?: MetricName
   readonly seed?: number
+  readonly seeds?: number[]
   readonly report?: string
+}
+
+const METRICS: readonly MetricName[] = ['ndcg', 'recall', 'hitRate', 'mrr', 'map']
+
+/** Whole numbers, each once; the library knows the bounds. */
+function seedList(text: string): number[] {
+  const seeds = idList(text).map(wholeNumber(0))
+  if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError('Each seed may be named once.')
+  return seeds
 }
 
 export function define(command: Command): void {
@@ -48,12 +60,23 @@ export function define(command: Command): void {
     .option('--baseline <name>', 'what the others are compared with (default: the first model)')
     .option('-k <n>', 'length of the lists that are judged (default: 10)', wholeNumber(1))
     .option('--epochs <n>', 'passes of training, at most (default: 60)', wholeNumber(1))
+    .addOption(
+      new Option('--metric <name>', 'headline (default: recall for --cold-items, else ndcg)').choices(
+        METRICS,
+      ),
+    )
     .option('--seed <n>', 'decides every random choice (default: 1)', wholeNumber(0))
+    .option(
+      '--seeds <a,b,c>',
+      'instead: once per seed, and all together; --cold-items and --cold-users hide anew each time',
+      seedList,
+    )
     .option('--report <file.html>', 'write a report with plots that needs no network', path)
     .action((flags: EvaluateFlags) =>
       runCommand(flags, async (shell) => {
         const project = await shell.open(flags)
-        const { split, coldItems, coldUsers, minRating, minItems, models, baseline, k, seed, report } = flags
+        const { split, coldItems, coldUsers, minRating, minItems, models, baseline, k, report } = flags
+        const { metric, seed, seeds } = flags
         const comparison = await project.evaluate({
           ...shell.long,
           split,
@@ -64,7 +87,9 @@ export function define(command: Command): void {
           models,
           baseline,
           k,
+          metric,
           seed,
+          seeds,
           report,
           training: { epochs: flags.epochs },
         })
@@ -77,6 +102,6 @@ export function define(command: Command): void {
     ...SAMPLE_PROJECT,
     'textrec evaluate --dir books.textrec --models popular,ease,frozen,fused --epochs 4',
     'textrec evaluate --dir books.textrec --split hold-last --models popular,bm25,frozen --baseline popular',
-    'textrec evaluate --dir books.textrec --cold-items 10% --models bm25,frozen',
+    'textrec evaluate --dir books.textrec --cold-items 10% --models bm25,frozen --seeds 1,2,3',
   )
 }

@@ -21,6 +21,7 @@ const HITS = 1000
 export function bm25Recipe(search: TextSearch, queryOf: (item: number) => string): RankerRecipe {
   return {
     name: 'bm25',
+    seedless: true,
     fit: async (context) => {
       const itemCount = context.training.itemIds.length
       const hits = new Map<number, ReturnType<TextSearch>>()

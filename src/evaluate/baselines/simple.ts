@@ -37,6 +37,7 @@ function seedOf(person: Person, seed: number): number {
 export function popularRecipe(): RankerRecipe {
   return {
     name: 'popular',
+    seedless: true,
     fit: async ({ training }) => {
       const counts = Float32Array.from(itemCounts(training))
       return rankerOf({

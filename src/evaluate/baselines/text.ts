@@ -59,6 +59,7 @@ function textRecipe<P>(
 ): RankerRecipe {
   return {
     name,
+    seedless: true,
     fit: async (context: FitContext) => {
       const fit = async (parameters: P, table: InteractionTable) =>
         rankerOf(await scorer(await Similarity.create(await made(table)), parameters))

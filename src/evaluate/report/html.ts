@@ -1,6 +1,15 @@
-import type { Comparison, RankerResult } from '../compare.js'
+import type { Comparison, RankerResult } from '../comparison.js'
 import { comparisonPlots } from './plots.js'
-import { figure, interval, signed } from './table.js'
+import {
+  caseTable,
+  differsByCase,
+  figure,
+  headline,
+  headlineKey,
+  interval,
+  seedTable,
+  signed,
+} from './table.js'
 
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -12,15 +21,17 @@ svg { max-width: 100%; height: auto }
 
 /** The comparison as one HTML page that needs nothing else: no script, no network. */
 export async function comparisonPage(comparison: Comparison): Promise<string> {
-  const { k, split, baseline, results, seed } = comparison
+  const { k, split, baseline, results, seed, seeds } = comparison
+  const title = headline(comparison)
+  const key = headlineKey(comparison)
   const plots = await comparisonPlots(comparison)
   const metrics = Object.keys(results[0].metrics)
   return htmlPage(
     split.name,
     `<h1>Evaluation: ${escapeHtml(split.name)}</h1>
 <p>${split.cases} rankings of ${split.people} people over the whole catalogue of ${split.items} items; ${split.trainingInteractions} interactions to learn from. ${split.notes.map(escapeHtml).join(' ')}</p>
-<p>Each figure is taken per person, then averaged; intervals are 95 % bootstrap intervals over people (seed ${seed}). Rankings leave out what a person already has; equal scores go to the smaller item number.</p>
-<h2>NDCG@${k}</h2>
+<p>Each figure is taken per person${seeds.length > 1 ? `, averaged over the seeds ${seeds.join(', ')}` : ''}, then averaged; intervals are 95 % bootstrap intervals over people (seed ${seed}). Rankings leave out what a person already has; equal scores go to the smaller item number.</p>
+<h2>${title}</h2>
 ${plots.figures}
 <h2>Against ${escapeHtml(baseline)}, paired by person</h2>
 ${results.length > 1 ? plots.differences : '<p>There is nothing to compare.</p>'}
@@ -29,10 +40,23 @@ ${htmlTable(
   results
     .filter(({ difference }) => difference !== undefined)
     .map(({ name, difference }) => {
-      const one = difference![`ndcg@${k}`]
+      const one = difference![key]
       return [name, signed(one.mean), interval(one, signed), one.p.toFixed(3), one.significant ? 'yes' : 'no']
     }),
 )}
+${
+  differsByCase(comparison)
+    ? `<h2>By case</h2>
+<p>Every ranking counts alike here, whosever it is: people with many cases weigh more than above. Intervals are over people all the same.</p>
+${htmlTable(...caseTable(comparison))}`
+    : ''
+}
+${
+  seeds.length > 1
+    ? `<h2>Each seed by itself</h2>
+${htmlTable(...seedTable(comparison))}`
+    : ''
+}
 <h2>All metrics</h2>
 ${htmlTable(
   ['ranker', ...metrics],
@@ -48,14 +72,14 @@ ${htmlTable(
     result.rankSeconds.toFixed(1),
   ]),
 )}
-<h2>By kind of target and length of history</h2>
+<h2>By kind of target and length of history: ${title}</h2>
 ${plots.slices}
 ${htmlTable(
   ['slice', 'people', ...results.map(({ name }) => name)],
   results[0].slices.map(({ by, slice, people }, i) => [
     `${by}: ${slice}`,
     String(people),
-    ...results.map((result) => sliceFigure(result, i, k)),
+    ...results.map((result) => sliceFigure(result, i, key)),
   ]),
 )}`,
   )
@@ -73,8 +97,9 @@ ${body}
 `
 }
 
-function sliceFigure(result: RankerResult, slice: number, k: number): string {
-  return figure(result.slices[slice].metrics[`ndcg@${k}`].mean)
+function sliceFigure(result: RankerResult, slice: number, key: string): string {
+  const { mean, low, high } = result.slices[slice].metrics[key]
+  return `${figure(mean)} ± ${figure((high - low) / 2)}`
 }
 
 export function htmlTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

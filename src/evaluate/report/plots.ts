@@ -1,5 +1,6 @@
 import { TextrecError } from '../../errors.js'
-import type { Comparison } from '../compare.js'
+import type { Comparison } from '../comparison.js'
+import { headline, headlineKey } from './table.js'
 
 /** The plots of a comparison as SVG text; drawn without a browser. Loaded on first use: plotting costs start-up time. */
 export async function comparisonPlots(comparison: Comparison): Promise<{
@@ -8,7 +9,8 @@ export async function comparisonPlots(comparison: Comparison): Promise<{
   readonly slices: string
 }> {
   const { plot, document } = await library()
-  const metric = `ndcg@${comparison.k}`
+  const metric = headlineKey(comparison)
+  const title = headline(comparison)
   const names = comparison.results.map(({ name }) => name)
   const margin = 20 + 7 * Math.max(...names.map((name) => name.length))
   const height = 60 + 26 * names.length
@@ -27,7 +29,7 @@ export async function comparisonPlots(comparison: Comparison): Promise<{
       plot.plot({
         ...common,
         height,
-        x: { label: `NDCG@${comparison.k}`, grid: true, zero: true },
+        x: { label: title, grid: true, zero: true },
         y: { label: null, domain: names },
         marks: [
           plot.ruleY(figures, { y: 'name', x1: 'low', x2: 'high', strokeWidth: 2 }),
@@ -39,7 +41,7 @@ export async function comparisonPlots(comparison: Comparison): Promise<{
       plot.plot({
         ...common,
         height,
-        x: { label: `NDCG@${comparison.k} less that of ${comparison.baseline}`, grid: true, zero: true },
+        x: { label: `${title} less that of ${comparison.baseline}`, grid: true, zero: true },
         y: { label: null, domain: differences.map(({ name }) => name) },
         marks: [
           plot.ruleX([0], { strokeDasharray: '4' }),
@@ -58,7 +60,7 @@ export async function comparisonPlots(comparison: Comparison): Promise<{
         ...common,
         height: 60 + 14 * names.length * sliceNames.length,
         marginRight: 150,
-        x: { label: `NDCG@${comparison.k}`, grid: true, zero: true },
+        x: { label: title, grid: true, zero: true },
         y: { label: null, domain: names },
         fy: { label: null, domain: sliceNames },
         marks: [
