@@ -88,6 +88,11 @@ export class Training {
     return this.taken
   }
 
+  /** Where the state lies: 'cpu', or with webgpu from the first step on 'gpu-buffer'. */
+  get stateLocations(): ReadonlySet<string> {
+    return new Set(Array.from(this.current.values(), ({ location }) => location))
+  }
+
   /** One step down. @returns the batch's loss and the norm of its gradient, both before the step. */
   async step(batch: Batch, rate: number): Promise<{ loss: number; norm: number }> {
     const feeds: { [name: string]: Tensor } = {
