@@ -10,14 +10,13 @@ export interface Candidates {
   readonly texts?: Float32Array
   /** A sample, whose logits are corrected by how often each item is offered. */
   readonly corrected: boolean
-  /** 'events' and 'targets' as rows of the candidates, 'ids', and 'texts' and 'logQ' for a sample. */
+  /** 'events' and 'targets' as rows of the candidates, and for a sample 'ids', 'texts' and 'logQ'. */
   of(part: PackedEvents, source: Random): Batch
 }
 
 /** Every warm item is a candidate of every step. */
 export function fullCandidates(text: Matrix, warm: Int32Array): Candidates {
   const place = placesOf(warm, text.rows)
-  const ids = Int32Array.from(warm.keys())
   return {
     count: warm.length,
     texts: textRows(text, warm, warm.length),
@@ -25,7 +24,6 @@ export function fullCandidates(text: Matrix, warm: Int32Array): Candidates {
     of: ({ events, targets, weights }) => ({
       events: renumber(events, weights, place),
       targets: renumber(targets, weights, place),
-      ids,
     }),
   }
 }

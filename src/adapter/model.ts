@@ -1,5 +1,5 @@
 import type { Value } from '../onnx/graph.js'
-import { l2Normalize, linear, softmaxCrossEntropy } from '../onnx/ops-layers.js'
+import { l2Normalize, linear, productCrossEntropy } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
 
 /** The sizes of an adapter. Letters in comments: U items, R rows of L events, D = dim, W = textDim. */
@@ -30,7 +30,9 @@ export const noDropout: Dropout = (x) => x
 /**
  * Item vectors of unit length: normalize(x A + gelu(x B + b) C + c + mask * id), x being whitened text. The
  * last layer of the perceptron starts at zero, so that training starts from a plain projection of the text.
- * @param text [U, W] @param ids [U] rows of the ID table, with `idMask` [U, 1] 0 where the ID is not to be used
+ * @param text [U, W]
+ * @param ids [U] rows of the ID table (absent: the U items are its rows, in order), with `mask` [U, 1] 0 where
+ *   the ID is not to be used
  * @returns [U, D]
  */
 export function itemHead(
@@ -38,7 +40,7 @@ export function itemHead(
   shape: AdapterShape,
   text: Value,
   dropout: Dropout,
-  ids?: { readonly index: Value; readonly mask: Value },
+  ids?: { readonly index?: Value; readonly mask: Value },
 ): Value {
   const { textDim, dim, hidden, idCount } = shape
   const direct = parameter('item.direct', [textDim, dim], { deviation: 1 / Math.sqrt(dim) })
@@ -50,7 +52,8 @@ export function itemHead(
   let vector = ops.add(ops.matmul(text, direct), bent)
   if (ids !== undefined && idCount > 0) {
     const table = parameter('item.ids', [idCount, dim], { deviation: 0.02 })
-    vector = ops.add(vector, ops.mul(ops.gatherRows(table, ids.index), ids.mask))
+    const rows = ids.index === undefined ? table : ops.gatherRows(table, ids.index)
+    vector = ops.add(vector, ops.mul(rows, ids.mask))
   }
   return l2Normalize(ops, vector)
 }
@@ -160,11 +163,7 @@ export function candidateLoss(
 ): Value {
   const scale = ops.exp(parameter('logScale', [], { fill: Math.log(1 / 0.07) }))
   const scaled = ops.mul(persons, scale)
-  const own = ops.reduceSum(ops.mul(scaled, ops.gatherRows(items, targets)), [1], true)
-  const logits = ops.matmul(scaled, items, { transposeB: true })
-  if (logQ === undefined) return softmaxCrossEntropy(ops, logits, own, weights)
-  const ownQ = ops.gatherRows(ops.reshape(logQ, [logQ.shape![1], 1]), targets)
-  return softmaxCrossEntropy(ops, ops.sub(logits, logQ), ops.sub(own, ownQ), weights)
+  return productCrossEntropy(ops, scaled, items, targets, weights, logQ)
 }
 
 function dense(scope: Scope, name: string, x: Value, from: number, to: number): Value {
@@ -188,7 +187,7 @@ export interface StepSizes {
   readonly pool: Float32Array
   /** Candidate texts that are the same in every step, [candidates, textDim]; fed with each batch if absent. */
   readonly texts?: Float32Array
-  /** Sampled candidates carry a correction. */
+  /** Candidates are a sample, named by 'ids' and with a correction each; otherwise all warm items, in order. */
   readonly corrected: boolean
 }
 
@@ -209,7 +208,7 @@ export function adapterModel(shape: AdapterShape, sizes: StepSizes): TrainingMod
         idCount === 0
           ? undefined
           : {
-              index: batch('ids', 'int32', [candidates]),
+              ...(corrected ? { index: batch('ids', 'int32', [candidates]) } : {}),
               mask: batch('idMask', 'float32', [candidates, 1]),
             }
       const items = itemHead(scope, shape, text, dropout, ids)

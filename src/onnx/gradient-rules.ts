@@ -166,7 +166,7 @@ const layerNorm: GradientRule = ({ ops, node, gradient, wants }) => {
   ]
 }
 
-/** Where the gradient is zero almost everywhere, or not asked for (integers, booleans, maxima). */
+/** Where the gradient is zero almost everywhere, or not asked for (integers, booleans). */
 const none: GradientRule = () => []
 
 /** One rule per operator that ops.ts can make. */
@@ -203,7 +203,6 @@ export const GRADIENT_RULES: { readonly [op: string]: GradientRule | undefined }
   Gather: gather,
   ReduceSum: reduceSum,
   ReduceMean: reduceMean,
-  ReduceMax: none,
   Transpose: transpose,
   Reshape: reshape,
   Expand: expand,

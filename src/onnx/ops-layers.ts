@@ -1,23 +1,6 @@
 import type { Value } from './graph.js'
 import type { Ops } from './ops.js'
-import { shapeOf } from './ops-shapes.js'
-
-/**
- * log(sum(exp(x))) over the last axis, kept as a size of 1. One Softmax p gives both directions: with m the
- * largest x, log-sum-exp = m - log(max p), where max p >= 1/n can never vanish; and the derivative is p.
- * (LogSoftmax has no webgpu kernel, and exp, sum, log one by one would each pass over the matrix again.)
- */
-export function logSumExp(ops: Ops, x: Value): Value {
-  const p = ops.softmax(x)
-  const result = ops.sub(ops.reduceMax(x, [-1], true), ops.log(ops.reduceMax(p, [-1], true)))
-  ops.graph.derivatives.set(result, { inputs: [x], backward: (backOps, d) => [backOps.mul(p, d)] })
-  return result
-}
-
-/** x - logSumExp(x) over the last axis. */
-export function logSoftmax(ops: Ops, x: Value): Value {
-  return ops.sub(x, logSumExp(ops, x))
-}
+import { shapeOf, sizeOf } from './ops-shapes.js'
 
 /** Rows of unit length along the last axis; a zero row stays zero. */
 export function l2Normalize(ops: Ops, x: Value, epsilon = 1e-12): Value {
@@ -43,13 +26,43 @@ function flatRows(shape: readonly (number | string)[]): number | string {
   return (lead as number[]).reduce((product, dim) => product * dim, 1)
 }
 
+/** Keeps the logarithm of a vanishing probability finite; the gradient does not go through it. */
+const LEAST_PROBABILITY = 1e-37
+
 /**
- * The mean of weights * (-log softmax(logits)[target]), weights summing to `weightSum` or their own sum.
- * @param logits [rows, classes] @param targetLogits [rows, 1], the logits of the targets, computed apart: their
- *   gradient then takes the short way through the target's own vector and not through a one-hot matrix
- * @param weights [rows, 1], 0 for rows to leave out
+ * Softmax cross entropy where the logits are inner products: the mean, by weight, of -log p[target] with
+ * p = softmax(hidden table^T - offsets). The gradient is given in closed form, (p - onehot) times the other factor,
+ * so that of all matrices of [rows, classes] only the logits and p are ever made.
+ * @param hidden [rows, dim] @param table [classes, dim] @param targets [rows] (int32) rows of `table`
+ * @param weights [rows, 1], 0 for rows to leave out @param offsets [1, classes] constants taken off the logits
  */
-export function softmaxCrossEntropy(ops: Ops, logits: Value, targetLogits: Value, weights: Value): Value {
-  const losses = ops.mul(ops.sub(logSumExp(ops, logits), targetLogits), weights)
-  return ops.div(ops.sum(losses), ops.add(ops.sum(weights), 1e-9))
+export function productCrossEntropy(
+  ops: Ops,
+  hidden: Value,
+  table: Value,
+  targets: Value,
+  weights: Value,
+  offsets?: Value,
+): Value {
+  const products = ops.matmul(hidden, table, { transposeB: true })
+  const p = ops.softmax(offsets === undefined ? products : ops.sub(products, offsets))
+  const rows = shapeOf(hidden)[0]
+  const own = ops.graph.node('GatherElements', [p, ops.reshape(targets, [rows, 1])], {
+    attributes: { axis: 1 },
+    shape: [rows, 1],
+  })
+  const shares = ops.div(weights, ops.add(ops.sum(weights), 1e-9))
+  const loss = ops.neg(ops.sum(ops.mul(ops.log(ops.add(own, LEAST_PROBABILITY)), shares)))
+  const backward = (back: Ops, gradient: Value) => {
+    const scale = back.mul(shares, gradient)
+    const weighted = back.mul(hidden, scale)
+    const expected = back.sub(back.matmul(p, table), back.gatherRows(table, targets))
+    const spread = back.matmul(p, weighted, { transposeA: true })
+    return [
+      back.mul(expected, scale),
+      back.sub(spread, back.scatterRows(weighted, targets, sizeOf(table, 0))),
+    ]
+  }
+  ops.graph.derivatives.set(loss, { inputs: [hidden, table], backward })
+  return loss
 }

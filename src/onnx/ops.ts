@@ -120,9 +120,6 @@ export class Ops {
     this.reduce('ReduceSum', x, axes, keep)
   reduceMean = (x: Value, axes: readonly number[], keep = false): Value =>
     this.reduce('ReduceMean', x, axes, keep)
-  /** No gradient: it is there to keep exponentials in range. */
-  reduceMax = (x: Value, axes: readonly number[], keep = false): Value =>
-    this.reduce('ReduceMax', x, axes, keep)
 
   /** The sum (or mean) of all numbers, a scalar. */
   sum = (x: Value): Value => this.reduceSum(x, [...shapeOf(x).keys()])

@@ -73,7 +73,7 @@ export interface TrainingStep {
 
 /**
  * One graph that computes the loss, all gradients and the AdamW update (Loshchilov & Hutter 2019,
- * arXiv:1711.05101; PyTorch's formula and its order of operations).
+ * arXiv:1711.05101; PyTorch's formula).
  *
  * Inputs: the batch; 'w:', 'm:', 'v:' + name per parameter; 'rate' and 'bias' [2], which the caller takes from
  * `stepScalars`. Outputs: 'loss', 'norm' (of all gradients, before clipping) and 'next:' + state name.
@@ -103,19 +103,22 @@ export function trainingStep(model: TrainingModel, options: Partial<AdamOptions>
   const bias2 = ops.reshape(ops.slice(bias, 0, 1, 2), [])
   const raw = gradients(graph, loss, weights)
   const norm = globalNorm(ops, raw)
-  const scale = adam.clipNorm > 0 ? ops.div(adam.clipNorm, maximum(ops, norm, adam.clipNorm)) : undefined
+  const clip = adam.clipNorm > 0 ? ops.div(adam.clipNorm, maximum(ops, norm, adam.clipNorm)) : ops.value(1)
+  // Scalars are multiplied with each other first: every operation on a table is a pass over it.
+  const meanShare = ops.mul(clip, 1 - adam.beta1)
+  const squareShare = ops.mul(ops.mul(clip, clip), 1 - adam.beta2)
   const keep = ops.sub(1, ops.mul(rate, adam.weightDecay))
-  const stepSize = ops.mul(rate, bias1)
+  const stepSize = ops.div(ops.mul(rate, bias1), bias2)
+  const epsilon = ops.div(adam.epsilon, bias2)
   const written = new Map<string, Value>()
   for (const [i, { name, shape, decay }] of parameters.entries()) {
     const w = weights[i]
     const m = graph.input(stateName('m', name), 'float32', shape)
     const v = graph.input(stateName('v', name), 'float32', shape)
-    const g = scale === undefined ? raw[i] : ops.mul(raw[i], scale)
-    const m2 = ops.add(ops.mul(m, adam.beta1), ops.mul(g, 1 - adam.beta1))
-    const v2 = ops.add(ops.mul(v, adam.beta2), ops.mul(ops.mul(g, g), 1 - adam.beta2))
-    const spread = ops.add(ops.mul(ops.sqrt(v2), bias2), adam.epsilon)
-    const change = ops.mul(ops.div(m2, spread), stepSize)
+    const square = ops.mul(raw[i], raw[i])
+    const m2 = ops.add(ops.mul(m, adam.beta1), ops.mul(raw[i], meanShare))
+    const v2 = ops.add(ops.mul(v, adam.beta2), ops.mul(square, squareShare))
+    const change = ops.mul(ops.div(m2, ops.add(ops.sqrt(v2), epsilon)), stepSize)
     const w2 = ops.sub(decay && adam.weightDecay > 0 ? ops.mul(w, keep) : w, change)
     for (const [kind, value] of [
       ['w', w2],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { random } from '#src/math/random.js'
-import { linear, softmaxCrossEntropy } from '#src/onnx/ops-layers.js'
+import { linear, productCrossEntropy } from '#src/onnx/ops-layers.js'
 import { type TrainingModel, trainingStep } from '#src/onnx/optimizer.js'
 import { type Batch, Training, type TrainingOptions } from '#src/onnx/optimizer-session.js'
 import { skipSoftwareGpu, useSoftwareGpu } from '../software-gpu.js'
@@ -28,11 +28,9 @@ const classifier: TrainingModel = {
       parameter(name, recorded.shapes[name], { data: Float32Array.from(recorded.start[name]) })
     const [w1, b1, w2, t] = ['w1', 'b1', 'w2', 't'].map(of)
     const hidden = ops.gelu(linear(ops, batch('x', 'float32', [8, 4]), w1, b1))
-    const logits = ops.mul(ops.matmul(hidden, w2), t)
-    const own = ops.gatherRows(ops.transpose(w2, [1, 0]), batch('y', 'int32', [8]))
-    const targetLogits = ops.mul(ops.reduceSum(ops.mul(hidden, own), [1], true), t)
     const weights = ops.graph.constant('weights', new Float32Array(8).fill(1), [8, 1])
-    return softmaxCrossEntropy(ops, logits, targetLogits, weights)
+    const classes = ops.transpose(w2, [1, 0])
+    return productCrossEntropy(ops, ops.mul(hidden, t), classes, batch('y', 'int32', [8]), weights)
   },
 }
 const batch: Batch = { x: Float32Array.from(recorded.x), y: Int32Array.from(recorded.y) }
@@ -46,10 +44,8 @@ const embeddings: TrainingModel = {
     const w = parameter('w', [8, 8], { deviation: 0.3 })
     const picked = ops.gatherRows(table, batch('from', 'int32', [32]))
     const hidden = ops.tanh(ops.matmul(ops.relu(ops.matmul(picked, w)), w))
-    const own = ops.gatherRows(table, batch('to', 'int32', [32]))
     const weights = ops.graph.constant('weights', new Float32Array(32).fill(1), [32, 1])
-    const logits = ops.matmul(hidden, table, { transposeB: true })
-    return softmaxCrossEntropy(ops, logits, ops.reduceSum(ops.mul(hidden, own), [1], true), weights)
+    return productCrossEntropy(ops, hidden, table, batch('to', 'int32', [32]), weights)
   },
 }
 function embeddingBatch(step: number): Batch {
