@@ -1,12 +1,15 @@
 /** Which windows are computed together. */
 
 /**
- * Tokens in one batch, padding included. Beyond some 2,000 tokens a batch gains no speed, and the smaller a
- * batch is, the less its members share an 8-bit scale.
+ * Tokens in one batch, padding included, on the CPU. What one layer of so many tokens passes to the next stays in
+ * the second-level cache: 512 take 20 % less time per token than 2,048, with one thread and with two, and 128
+ * again 8 % more. The smaller a batch is, the less its members share an 8-bit scale, too.
  */
-export const TOKENS_PER_BATCH = 2048
+export const TOKENS_PER_BATCH = 512
+/** The same where a GPU computes, which wants to be filled. */
+export const TOKENS_PER_GPU_BATCH = 2048
 /** Padding that is tolerated in a batch, as a share of its tokens. */
-const PADDING_SHARE = 0.125
+const PADDING_SHARE = 0.05
 
 /**
  * Groups windows of like length: sorted by length, cut where the budget is spent or padding grows too much.

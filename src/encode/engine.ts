@@ -1,7 +1,7 @@
 import { TextrecError, throwIfAborted } from '../errors.js'
 import { addScaled, isFiniteVector, normalize } from '../math/matrix.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Progress } from '../types.js'
-import { batchByLength } from './batches.js'
+import { batchByLength, TOKENS_PER_BATCH, TOKENS_PER_GPU_BATCH } from './batches.js'
 import { GRAPH_VERSION } from './bert-graph.js'
 import { hashOf, parseModelJson, readModelFile } from './files.js'
 import type { ModelSource } from './model-source.js'
@@ -121,13 +121,15 @@ export class EncoderEngine {
     const { texts } = request
     const { dim } = this.facts
     const vectors = new Float32Array(texts.length * dim)
+    const budget = this.facts.device === 'cpu' ? TOKENS_PER_BATCH : TOKENS_PER_GPU_BATCH
     const sum = { tokens: 0, split: 0, sampled: 0 }
     for (let start = 0; start < texts.length; start += TEXTS_PER_ROUND) {
       const end = Math.min(start + TEXTS_PER_ROUND, texts.length)
       const pieces = this.cut(texts.slice(start, end), this.source.prefixes[request.kind])
       const round = vectors.subarray(start * dim, end * dim)
       let done = 0
-      for (const batch of batchByLength(pieces.windows.map((window) => window.length))) {
+      const lengths = pieces.windows.map((window) => window.length)
+      for (const batch of batchByLength(lengths, budget)) {
         throwIfAborted(signal, 'Encoding')
         await this.computeBatch(pieces, batch, round)
         done += batch.length
