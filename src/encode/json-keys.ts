@@ -27,6 +27,25 @@ export function jsonProblem(text: string, maxDepth: number): string | undefined 
   return undefined
 }
 
+/** Whether brackets outside of strings nest deeper than `maxDepth`. @param json UTF-8 */
+export function nestsDeeper(json: Uint8Array, maxDepth: number): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]
+    if (inString) {
+      if (byte === BACKSLASH) i++
+      else if (byte === QUOTE) inString = false
+    } else if (byte === QUOTE) inString = true
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > maxDepth) return true
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
+  }
+  return false
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\{}[]')
+
 /** The position after the closing quote, or -1. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { TextrecError } from '../errors.js'
 import {
@@ -22,11 +23,11 @@ import {
 } from './bert-graph.js'
 import { BertWeights } from './bert-weights.js'
 import type { OpenRequest } from './engine.js'
-import { hashOf, readModelFile, readModelJson } from './files.js'
+import { hashOf, modelFileBytes, readModelFile, readModelJson } from './files.js'
 import { cachedGraph } from './graph-cache.js'
 import { openOnnxNetwork } from './onnx-network.js'
 import { calibrationTokens } from './outliers.js'
-import { Safetensors } from './safetensors.js'
+import { requireSoundHeader, Safetensors } from './safetensors.js'
 
 /** Token ids to unit vectors. */
 export interface Network {
@@ -78,6 +79,7 @@ async function openBertNetwork(
 ): Promise<Network> {
   const { source } = request
   const shape = readBertConfig(await readModelJson(files.config), files.config)
+  await requireSoundFile(files.path)
   const weights = await readModelFile(files.path)
   const sha256 = hashOf(weights)
   if (source.sha256 !== undefined && source.sha256 !== sha256) {
@@ -122,6 +124,22 @@ async function openBertNetwork(
     }
   }
   return onChosenDevice(request, openOn)
+}
+
+/** A hostile file is refused by its header, before the rest of it costs memory. @throws MODEL_INVALID */
+async function requireSoundFile(path: string): Promise<void> {
+  const size = await modelFileBytes(path)
+  const handle = await open(path)
+  try {
+    const read = async (bytes: number, from: number) => {
+      const buffer = new Uint8Array(Math.min(bytes, size))
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
+      return buffer.subarray(0, bytesRead)
+    }
+    await requireSoundHeader(read, size, path)
+  } finally {
+    await handle.close()
+  }
 }
 
 /** The ONNX bytes of a variant; for int8 after a look at which channels stand out. */

@@ -1,6 +1,6 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
-import protobuf from 'protobufjs/minimal.js'
 import { TextrecError } from '../errors.js'
 
 /** Field numbers of onnx.proto3 that lead to tensors, per message. Everything else is skipped unread. */
@@ -15,20 +15,29 @@ const CHILDREN: { readonly [message: string]: { readonly [field: number]: string
   tensor: { 13: 'entry' },
 }
 const MAX_DEPTH = 32
+/** Exporters write one file beside the model; some write one per tensor. */
+const MAX_LOCATIONS = 10_000
+const MAX_LOCATION_BYTES = 4096
 
 /**
- * The files beside an ONNX file that hold its weights, as absolute paths.
+ * The files beside an ONNX file that hold its weights, as absolute paths. The file is walked through with its
+ * weights skipped: whatever its size, some 64 KB of it are in memory.
  * @throws MODEL_INVALID if one lies outside the folder (by name or by link), because ONNX Runtime would read
  *   whatever the model names; or if the bytes are no protobuf message.
  */
-export async function externalFiles(model: Uint8Array, path: string): Promise<string[]> {
+export async function externalFiles(path: string): Promise<string[]> {
   const invalid = (fact: string, cause?: unknown) =>
     new TextrecError('MODEL_INVALID', `${path} ${fact}.`, 'Use a model from a source that you trust.', {
       cause,
     })
   const locations = new Set<string>()
   try {
-    collect(protobuf.Reader.create(model), model.length, 'model', locations, 0)
+    const file = new WireFile(path)
+    try {
+      collect(file, file.size, 'model', locations, 0)
+    } finally {
+      file.close()
+    }
   } catch (cause) {
     throw invalid('is not an ONNX file', cause)
   }
@@ -53,32 +62,97 @@ export async function externalFiles(model: Uint8Array, path: string): Promise<st
   return found
 }
 
-function collect(
-  reader: protobuf.Reader,
-  end: number,
-  message: string,
-  locations: Set<string>,
-  depth: number,
-): void {
+function collect(file: WireFile, end: number, message: string, locations: Set<string>, depth: number): void {
   if (depth > MAX_DEPTH) throw new Error('graphs nested too deeply')
-  if (end > reader.len) throw new Error('a message reaches beyond the file')
+  if (end > file.size) throw new Error('a message reaches beyond the file')
   let key: string | undefined
   let value: string | undefined
-  while (reader.pos < end) {
-    const tag = reader.uint32()
-    const field = tag >>> 3
+  while (file.position < end) {
+    const tag = file.varint()
+    const field = Math.floor(tag / 8)
+    const wire = tag % 8
     const child = CHILDREN[message]?.[field]
-    if (child !== undefined && (tag & 7) === 2) {
-      const length = reader.uint32()
-      collect(reader, reader.pos + length, child, locations, depth + 1)
-    } else if (message === 'entry' && (tag & 7) === 2 && field === 1) {
-      key = reader.string()
-    } else if (message === 'entry' && (tag & 7) === 2 && field === 2) {
-      value = reader.string()
+    if (child !== undefined && wire === LENGTH_DELIMITED) {
+      const length = file.varint()
+      collect(file, file.position + length, child, locations, depth + 1)
+    } else if (message === 'entry' && wire === LENGTH_DELIMITED && (field === 1 || field === 2)) {
+      const text = file.text(MAX_LOCATION_BYTES)
+      if (field === 1) key = text
+      else value = text
     } else {
-      reader.skipType(tag & 7)
+      file.skip(wire)
     }
   }
-  if (reader.pos !== end) throw new Error('a field reaches beyond its message')
+  if (file.position !== end) throw new Error('a field reaches beyond its message')
   if (key === 'location' && value !== undefined) locations.add(value)
+  if (locations.size > MAX_LOCATIONS) throw new Error(`more than ${MAX_LOCATIONS} files of weights`)
+}
+
+const VARINT = 0
+const FIXED_64 = 1
+const LENGTH_DELIMITED = 2
+const FIXED_32 = 5
+
+const WINDOW = 65_536
+
+/** Reads protobuf's wire format (https://protobuf.dev/programming-guides/encoding) from a file, a window at a time. */
+class WireFile {
+  readonly size: number
+  position = 0
+  private readonly descriptor: number
+  private readonly window = Buffer.alloc(WINDOW)
+  private windowStart = 0
+  private windowBytes = 0
+
+  constructor(path: string) {
+    this.descriptor = openSync(path, 'r')
+    this.size = fstatSync(this.descriptor).size
+  }
+
+  close(): void {
+    closeSync(this.descriptor)
+  }
+
+  /** An unsigned number; beyond 2^53 roughly right, which is beyond the end of any file as well. */
+  varint(): number {
+    let value = 0
+    for (let scale = 1, bytes = 0; bytes < 10; scale *= 128, bytes++) {
+      const byte = this.byte()
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+    }
+    throw new Error('a number of more than ten bytes')
+  }
+
+  text(most: number): string {
+    const length = this.varint()
+    if (length > most) throw new Error(`a name of ${length} bytes`)
+    const bytes = Buffer.alloc(length)
+    for (let i = 0; i < length; i++) bytes[i] = this.byte()
+    return bytes.toString('utf8')
+  }
+
+  /** @throws for wire types that ONNX files do not use */
+  skip(wire: number): void {
+    if (wire === VARINT) this.varint()
+    else if (wire === FIXED_64) this.position += 8
+    else if (wire === FIXED_32) this.position += 4
+    else if (wire === LENGTH_DELIMITED) {
+      const length = this.varint()
+      this.position += length
+    } else throw new Error(`wire type ${wire}`)
+    if (this.position > this.size) throw new Error('a field reaches beyond the file')
+  }
+
+  private byte(): number {
+    let at = this.position - this.windowStart
+    if (at < 0 || at >= this.windowBytes) {
+      this.windowBytes = readSync(this.descriptor, this.window, 0, WINDOW, this.position)
+      if (this.windowBytes === 0) throw new Error('the file ends in the middle of a field')
+      this.windowStart = this.position
+      at = 0
+    }
+    this.position++
+    return this.window[at]
+  }
 }

@@ -3,7 +3,7 @@ import { type Feeds, type Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
 import type { Pooling } from './bert-graph.js'
 import type { OpenRequest } from './engine.js'
-import { hashOf, isRecord, readModelFile, readModelJson } from './files.js'
+import { hashModelFile, hashOf, isRecord, modelFileBytes, readModelJson } from './files.js'
 import { createSession, type Network, onChosenDevice, requireKnownTokens } from './network.js'
 import { externalFiles } from './onnx-file.js'
 
@@ -27,9 +27,10 @@ export async function openOnnxNetwork(
       "Use dtype 'auto', with a folder whose model.onnx is quantized if you want that.",
     )
   }
-  const bytes = await readModelFile(files.path)
-  const hashes = [hashOf(bytes)]
-  for (const path of await externalFiles(bytes, files.path)) hashes.push(hashOf(await readModelFile(path)))
+  await modelFileBytes(files.path)
+  const beside = await externalFiles(files.path)
+  const hashes = [await hashModelFile(files.path)]
+  for (const path of beside) hashes.push(await hashModelFile(path))
   const config = files.config === undefined ? undefined : await readModelJson(files.config)
   const limit = (name: string, fallback: number) => {
     const value = isRecord(config) ? config[name] : undefined

@@ -49,15 +49,10 @@ export class Safetensors {
    *   are missing, shared between tensors, of the wrong number, or left over.
    */
   static parse(bytes: Uint8Array, source: string): Safetensors {
-    const header = readHeader(bytes, source)
+    const header = readHeader(bytes, bytes.length, source)
     // A plain Uint8Array, because Buffer's slice() does not copy.
     const data = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length).subarray(8 + header.bytes)
-    const names = Object.keys(header.json).filter((name) => name !== '__metadata__')
-    if (names.length > MAX_TENSORS) throw invalid(source, `it names ${names.length} tensors`)
-    const entries = new Map<string, Entry>()
-    for (const name of names) entries.set(name, readEntry(name, header.json[name], data.length, source))
-    requireExactCover([...entries.values()], data.length, source)
-    return new Safetensors(entries, data, source)
+    return new Safetensors(readEntries(header.json, data.length, source), data, source)
   }
 
   names(): string[] {
@@ -105,6 +100,34 @@ export class Safetensors {
 }
 
 /**
+ * Reads the header of a safetensors file and checks all that it claims against the size of the file, before the
+ * rest is read.
+ * @param read gives so many bytes from a place in the file, or fewer at its end
+ * @throws MODEL_INVALID as `Safetensors.parse`
+ */
+export async function requireSoundHeader(
+  read: (bytes: number, from: number) => Promise<Uint8Array>,
+  fileBytes: number,
+  source: string,
+): Promise<void> {
+  const header = readHeader(await read(8 + MAX_HEADER_BYTES, 0), fileBytes, source)
+  readEntries(header.json, fileBytes - 8 - header.bytes, source)
+}
+
+function readEntries(
+  json: { readonly [name: string]: unknown },
+  dataBytes: number,
+  source: string,
+): Map<string, Entry> {
+  const names = Object.keys(json).filter((name) => name !== '__metadata__')
+  if (names.length > MAX_TENSORS) throw invalid(source, `it names ${names.length} tensors`)
+  const entries = new Map<string, Entry>()
+  for (const name of names) entries.set(name, readEntry(name, json[name], dataBytes, source))
+  requireExactCover([...entries.values()], dataBytes, source)
+  return entries
+}
+
+/**
  * How long a safetensors file has to be by what its header says.
  * @param read gives so many bytes from a place in the file, or fewer at its end
  * @throws MODEL_INVALID for a header that is malformed, too large or cut off
@@ -114,7 +137,7 @@ export async function safetensorsBytes(
   source: string,
 ): Promise<number> {
   const head = await read(8 + MAX_HEADER_BYTES, 0)
-  const header = readHeader(head, source)
+  const header = readHeader(head, head.length, source)
   const ends = Object.entries(header.json).map(([name, value]) => {
     if (name === '__metadata__') return 0
     const offsets = isObject(value) ? value.data_offsets : undefined
@@ -132,12 +155,17 @@ function toFloat(dtype: string, buffer: ArrayBuffer): Float32Array | undefined {
   return undefined
 }
 
-function readHeader(bytes: Uint8Array, source: string): { json: Record<string, unknown>; bytes: number } {
+/** @param bytes the beginning of the file, at least as much as a header may have */
+function readHeader(
+  bytes: Uint8Array,
+  fileBytes: number,
+  source: string,
+): { json: Record<string, unknown>; bytes: number } {
   if (bytes.length < 8) throw invalid(source, `it has ${bytes.length} bytes`)
   // A BigInt: the length is 64 bits wide and a hostile one must not wrap into a small number.
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
   if (claimed > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - 8))) {
-    throw invalid(source, `its header claims ${claimed} bytes of ${bytes.length - 8}`)
+    throw invalid(source, `its header claims ${claimed} bytes of ${fileBytes - 8}`)
   }
   const length = Number(claimed)
   let text: string

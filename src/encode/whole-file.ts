@@ -20,9 +20,8 @@ export async function isWholeModelFile(path: string): Promise<boolean> {
   if (!(await isFile(path))) return false
   try {
     if (path.endsWith('.safetensors')) return await hasStatedLength(path)
-    const bytes = await readFile(path)
-    if (path.endsWith('.json')) JSON.parse(bytes.toString('utf8'))
-    else if (path.endsWith('.onnx')) await externalFiles(bytes, path)
+    if (path.endsWith('.json')) JSON.parse(await readFile(path, 'utf8'))
+    else if (path.endsWith('.onnx')) await externalFiles(path)
     return true
   } catch {
     return false

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bfloatToFloat, halfToFloat } from '#src/encode/half.js'
-import { jsonProblem } from '#src/encode/json-keys.js'
-import { Safetensors } from '#src/encode/safetensors.js'
+import { jsonProblem, nestsDeeper } from '#src/encode/json-keys.js'
+import { requireSoundHeader, Safetensors } from '#src/encode/safetensors.js'
 import { codeOf, withHeader } from './support.js'
 
 const f32 = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
@@ -65,6 +65,8 @@ describe('Safetensors', () => {
   ]
   test.each(hostile)('refuses %s', async (_, bytes) => {
     expect(await codeOf(() => Safetensors.parse(bytes, 'hostile'))).toBe('MODEL_INVALID')
+    const read = async (count: number, from: number) => bytes.subarray(from, from + count)
+    expect(await codeOf(() => requireSoundHeader(read, bytes.length, 'hostile'))).toBe('MODEL_INVALID')
   })
 
   test('refuses weights that are not numbers, in every type', async () => {
@@ -108,6 +110,16 @@ test('jsonProblem agrees with JSON.parse about keys', () => {
   fc.assert(
     fc.property(fc.json(), (text) => jsonProblem(text, 1000) === undefined),
     { seed: 5, numRuns: 300 },
+  )
+})
+
+test('nesting is seen in the bytes as it is in the text', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 6 }), fc.integer({ min: 0, max: 5 }), (text, depth) => {
+      const tooDeep = jsonProblem(text, depth)?.startsWith('nesting') ?? false
+      return nestsDeeper(Buffer.from(text), depth) === tooDeep
+    }),
+    { seed: 6, numRuns: 500 },
   )
 })
 
