@@ -23,11 +23,13 @@ import type { EaseRequest, NeighbourRequest } from './worker.js'
 export const EASE_MOST_ITEMS = 10_000
 /** The candidates that validation chooses from. */
 export const EASE_LAMBDAS = [5, 10, 20, 50, 100, 200, 500, 1000] as const
-export const NEIGHBOUR_COUNTS = [20, 50, 100, 200, 1000] as const
-export const NEIGHBOUR_SHRINKAGES = [0, 5, 10, 20, 50, 100] as const
+export const NEIGHBOUR_COUNTS = [20, 50, 100, 200, 1000, 5000] as const
+export const NEIGHBOUR_SHRINKAGES = [0, 5, 10, 20, 50, 100, 200, 500] as const
 export const RECENCIES = [0.9, 0.8, 0.7, 0.6, 0.4] as const
-/** Shrinkages are compared at this number of neighbours. */
+/** Shrinkages are compared at this number of neighbours first. */
 const FIRST_COUNT = 100
+/** Lists longer than this are tried in catalogues of at most EASE_MOST_ITEMS only: they take 8 bytes an entry. */
+const LONG_LIST = 1000
 
 /** 'auto' lets validation choose, among both where the catalogue is small enough for EASE. */
 export type CollaborativeKind = 'auto' | 'ease' | 'neighbours'
@@ -66,7 +68,8 @@ export interface ChooseOptions {
 
 /**
  * Chooses the kind and its parameters by NDCG@10 on `context.validation`, then fits on all of training: lambda
- * and shrinkage first, then the number of neighbours, then the recency of the winner. Without validation cases,
+ * and shrinkage first, then the number of neighbours, the shrinkage once more at that number, then the recency of
+ * the winner. Without validation cases,
  * EASE with lambda 100 or, in large catalogues, 100 neighbours with shrinkage 10.
  */
 export async function fitCollaborative(
@@ -79,8 +82,10 @@ export async function fitCollaborative(
     const fit = async (parameters: CollaborativeParameters, table: InteractionTable) =>
       rankerOf(await fitter.fit(table, parameters))
     const { best, trials } = await chooseParameters(firstCandidates(kind, context), fit, context)
-    const more = moreCounts(trials)
-    if (more.length > 0) trials.push(...(await chooseParameters(more, fit, context)).trials)
+    for (const more of [otherCounts, otherShrinkages]) {
+      const candidates = more(trials, training)
+      if (candidates.length > 0) trials.push(...(await chooseParameters(candidates, fit, context)).trials)
+    }
     // A search of one candidate, or without validation, has no trials: then the first candidate it is.
     const winner = bestOf(trials)?.parameters ?? best
     if (recency && validation.length > 0 && training.timeKind !== 'none') {
@@ -132,21 +137,37 @@ function firstCandidates(
   return fits ? [...ease, ...neighbours] : neighbours
 }
 
+type NeighbourParameters = Extract<CollaborativeParameters, { kind: 'neighbours' }>
+
 /** The other numbers of neighbours, at the shrinkage that did best. */
-function moreCounts(trials: readonly Trial<CollaborativeParameters>[]): CollaborativeParameters[] {
-  let best: { readonly shrinkage: number; readonly ndcg: number } | undefined
-  for (const { parameters, ndcg } of trials) {
-    if (parameters.kind !== 'neighbours' || (best !== undefined && ndcg <= best.ndcg)) continue
-    best = { shrinkage: parameters.shrinkage, ndcg }
-  }
+function otherCounts(
+  trials: readonly Trial<CollaborativeParameters>[],
+  { items }: InteractionTable,
+): NeighbourParameters[] {
+  const best = bestNeighbours(trials)
   if (best === undefined) return []
-  const { shrinkage } = best
-  return NEIGHBOUR_COUNTS.filter((count) => count !== FIRST_COUNT).map((count) => ({
-    kind: 'neighbours',
-    count,
+  return NEIGHBOUR_COUNTS.filter((count) => count !== FIRST_COUNT && count <= longestList(items)).map(
+    (count) => ({ ...best, count }),
+  )
+}
+
+/** The other shrinkages at the number of neighbours that did best, where that is not what they were tried with. */
+function otherShrinkages(trials: readonly Trial<CollaborativeParameters>[]): NeighbourParameters[] {
+  const best = bestNeighbours(trials)
+  if (best === undefined || best.count === FIRST_COUNT) return []
+  return NEIGHBOUR_SHRINKAGES.filter((shrinkage) => shrinkage !== best.shrinkage).map((shrinkage) => ({
+    ...best,
     shrinkage,
-    recency: 1,
   }))
+}
+
+function bestNeighbours(trials: readonly Trial<CollaborativeParameters>[]): NeighbourParameters | undefined {
+  const best = bestOf(trials.filter(({ parameters }) => parameters.kind === 'neighbours'))
+  return best?.parameters as NeighbourParameters | undefined
+}
+
+function longestList(items: Int32Array): number {
+  return new Set(items).size <= EASE_MOST_ITEMS ? Math.max(...NEIGHBOUR_COUNTS) : LONG_LIST
 }
 
 async function withFitter<T>(options: FitOptions, use: (fitter: Fitter) => Promise<T>): Promise<T> {
@@ -196,7 +217,7 @@ class Fitter {
         starts: pairs.starts,
         items: pairs.items,
         warmCount: warm.length,
-        count: Math.max(count, ...NEIGHBOUR_COUNTS),
+        count: Math.max(count, longestList(table.items)),
         shrinkage,
       }
       this.full = { table, shrinkage, lists: await this.call('neighbours', request) }
