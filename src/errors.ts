@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'NOT_FOUND' // an id that the project does not hold
   | 'PROJECT_MISSING' // no project at that path
   | 'PROJECT_LOCKED' // another process is doing what only one may do
+  | 'PROJECT_READONLY' // something would have to be written, and may not be
   | 'PROJECT_CLOSED' // used after close()
   | 'DATABASE_BUSY' // another process held the database for too long
   | 'DATABASE_DAMAGED' // SQLite says that the file is not a sound database

@@ -67,6 +67,8 @@ export interface Progress {
   readonly total?: number
   /** What is counted: 'rows', 'texts', 'items', 'steps'. */
   readonly unit: string
+  /** How much of the work is done, from 0 to 1, where counting tells it badly: texts differ in length. */
+  readonly share?: number
   /** Extra figures worth showing (loss, validation metric). */
   readonly figures?: { readonly [name: string]: number }
 }

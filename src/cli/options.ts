@@ -50,7 +50,11 @@ export function addDeviceFlags(command: Command): Command {
       ]),
     )
     .option('--threads <n>', 'threads of the encoder on the CPU (default: as many as cores)', wholeNumber(0))
-    .option('--cache-dir <folder>', 'where graphs and models are kept (default for models: the cache of transformers.js)', path)
+    .option(
+      '--cache-dir <folder>',
+      'where graphs and models are kept (default for models: the cache of transformers.js)',
+      path,
+    )
 }
 
 export function addEncoderFlags(command: Command): Command {

@@ -12,8 +12,12 @@ const WINDOW = 15
 /** Samples closer together than this, in seconds, are not kept. */
 const SPACING = 0.25
 
-/** What a progress report says about how far a stage is: 0 to 1, by its total or, lacking one, by bytes. */
-export function shareOf({ done, total, figures }: Progress): number | undefined {
+/**
+ * What a progress report says about how far a stage is, from 0 to 1: its own word for it, else the count against
+ * the total, else bytes.
+ */
+export function shareOf({ done, total, share, figures }: Progress): number | undefined {
+  if (share !== undefined) return Math.min(1, Math.max(0, share))
   const [part, whole] = total === undefined ? [figures?.bytes, figures?.totalBytes] : [done, total]
   if (part === undefined || whole === undefined || whole <= 0) return undefined
   return Math.min(1, Math.max(0, part / whole))

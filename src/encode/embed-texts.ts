@@ -23,6 +23,19 @@ export interface EmbedReport {
   readonly tokens: number
 }
 
+/** Texts, and the time that they take. */
+interface Work {
+  texts: number
+  cost: number
+}
+
+/** In characters: what a text costs beside its length, special tokens and all, is that of some ten more. */
+const costOf = (text: string) => text.length + 10
+
+function workOf(texts: readonly string[]): Work {
+  return { texts: texts.length, cost: texts.reduce((sum, text) => sum + costOf(text), 0) }
+}
+
 interface PlannedText {
   readonly hash: Uint8Array
   readonly text: string
@@ -60,9 +73,10 @@ export async function embedTexts(
     encoder,
     signal,
     onProgress,
-    Array.isArray(texts) ? texts.length : undefined,
+    Array.isArray(texts) ? workOf(texts) : undefined,
   )
   await run.finishPlan() // what a killed run left behind comes first
+  run.forgetProgress() // those texts are met again below, and count there
   let missing = new Map<string, PlannedText>()
   let pending: string[] = []
   const lookUp = () => {
@@ -70,7 +84,7 @@ export async function embedTexts(
     const vectors = store.embeddings(encoder.fingerprint, hashes)
     for (const [i, text] of pending.entries()) {
       const key = Buffer.from(hashes[i]).toString('base64')
-      if (vectors[i] !== undefined || missing.has(key)) run.skip()
+      if (vectors[i] !== undefined || missing.has(key)) run.skip(text)
       else missing.set(key, { hash: hashes[i], text })
     }
     pending = []
@@ -136,19 +150,25 @@ function planBatches(missing: readonly PlannedText[]): PlannedText[][] {
 /** One call of embedTexts: its counts, and the loop that computes planned batches. */
 class EmbedRun {
   readonly report = { texts: 0, encoded: 0, split: 0, sampled: 0, tokens: 0 }
-  private done = 0
+  private readonly done: Work = { texts: 0, cost: 0 }
 
   constructor(
     private readonly store: Store,
     private readonly encoder: Encoder,
     private readonly signal: AbortSignal | undefined,
     private readonly onProgress: OnProgress | undefined,
-    private readonly total: number | undefined,
+    private readonly total: Work | undefined,
   ) {}
 
   /** Counts a text that needs no work. */
-  skip(): void {
-    this.done++
+  skip(text: string): void {
+    this.done.texts++
+    this.done.cost += costOf(text)
+  }
+
+  forgetProgress(): void {
+    this.done.texts = 0
+    this.done.cost = 0
   }
 
   /** Computes and commits every planned batch, a few ahead in the worker. */
@@ -158,10 +178,13 @@ class EmbedRun {
       for (const number of this.store.plannedBatches(this.encoder.fingerprint)) {
         throwIfAborted(this.signal, 'Encoding')
         const batch = this.store.plannedBatch(this.encoder.fingerprint, number)
-        const vectors = this.encoder.encode(
-          batch.map(({ text }) => text),
-          { signal: this.signal },
-        )
+        const texts = batch.map(({ text }) => text)
+        const { cost } = workOf(texts)
+        const vectors = this.encoder.encode(texts, {
+          signal: this.signal,
+          // A single text can take half a minute: what is done of a batch counts, too.
+          onProgress: ({ share = 0 }) => this.tell(share * cost),
+        })
         vectors.catch(() => {}) // awaited below, or after an earlier failure not at all
         inWork.push({ number, batch, vectors })
         if (inWork.length > BATCHES_AHEAD) await this.commit(inWork.shift() as (typeof inWork)[number])
@@ -188,8 +211,23 @@ class EmbedRun {
     this.report.split += vectors.split
     this.report.sampled += vectors.sampled
     this.report.tokens += vectors.tokens
-    this.done += vectors.rows
-    const done = this.total === undefined ? this.done : Math.min(this.done, this.total)
-    this.onProgress?.({ stage: 'encode', done, total: this.total, unit: 'texts' })
+    const { texts, cost } = workOf(work.batch.map(({ text }) => text))
+    this.done.texts += texts
+    this.done.cost += cost
+    this.tell(0)
+  }
+
+  /** @param partial cost of what has been computed of the batch in work */
+  private tell(partial: number): void {
+    const { texts, cost } = this.done
+    const { total } = this
+    this.onProgress?.({
+      stage: 'encode',
+      done: total === undefined ? texts : Math.min(texts, total.texts),
+      unit: 'texts',
+      ...(total === undefined
+        ? {}
+        : { total: total.texts, share: Math.min(1, (cost + partial) / Math.max(1, total.cost)) }),
+    })
   }
 }

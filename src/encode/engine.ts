@@ -127,17 +127,24 @@ export class EncoderEngine {
       const end = Math.min(start + TEXTS_PER_ROUND, texts.length)
       const pieces = this.cut(texts.slice(start, end), this.source.prefixes[request.kind])
       const round = vectors.subarray(start * dim, end * dim)
-      let done = 0
+      const tokens = pieces.windows.reduce((total, window) => total + window.length, 0)
+      let computed = 0
       const lengths = pieces.windows.map((window) => window.length)
       for (const batch of batchByLength(lengths, budget)) {
         throwIfAborted(signal, 'Encoding')
         await this.computeBatch(pieces, batch, round)
-        done += batch.length
-        const share = Math.floor(((end - start) * done) / pieces.windows.length)
-        onProgress({ stage: 'encode', done: start + share, total: texts.length, unit: 'texts' })
+        computed += batch.reduce((total, i) => total + pieces.windows[i].length, 0)
+        const done = start + (end - start) * (computed / tokens)
+        onProgress({
+          stage: 'encode',
+          done: Math.floor(done),
+          total: texts.length,
+          share: done / texts.length,
+          unit: 'texts',
+        })
       }
       for (let i = start; i < end; i++) normalize(vectors.subarray(i * dim, (i + 1) * dim))
-      sum.tokens += pieces.windows.reduce((total, window) => total + window.length, 0)
+      sum.tokens += tokens
       sum.split += pieces.split
       sum.sampled += pieces.sampled
     }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Ort from 'onnxruntime-node'
 import { TextrecError } from '../errors.js'
 import type { Device } from '../types.js'
+import { disableTelemetry } from './no-telemetry.js'
 
 export type Tensor = Ort.Tensor
 export type Feeds = Ort.InferenceSession.FeedsType
@@ -23,6 +24,7 @@ let runtime: typeof Ort | undefined
 /** ONNX Runtime, loaded on first use: it costs start-up time that `textrec --help` must not pay. */
 export function onnxRuntime(): typeof Ort {
   if (runtime === undefined) {
+    disableTelemetry()
     try {
       runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof Ort
     } catch (cause) {
@@ -33,6 +35,8 @@ export function onnxRuntime(): typeof Ort {
         { cause },
       )
     }
+    // Failures are thrown with its words; its warnings on standard error tell nobody anything.
+    runtime.env.logLevel = 'error'
   }
   return runtime
 }

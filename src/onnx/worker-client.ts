@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { aborted, type ErrorCode, TextrecError } from '../errors.js'
+import { disableTelemetry } from './no-telemetry.js'
 import {
   BUSY,
   type FromWorker,
@@ -46,6 +47,7 @@ export class WorkerClient {
     script: URL,
     private readonly what: string,
   ) {
+    disableTelemetry()
     const start: WorkerStart = { flags: this.flags }
     // Flags of the caller's own command line (--input-type, --import) are not meant for this script.
     this.worker = new Worker(script, { workerData: start, execArgv: [] })

@@ -21,6 +21,7 @@ export class Compactor {
 
   /** Starts a rebuild if the index has become loose or dead enough. Never fails and takes no time itself. */
   consider({ index, state }: Pick<Live, 'index' | 'state'>): void {
+    if (this.store.readonly) return
     if (this.running !== undefined || this.tried.has(state.indexId) || !needsCompaction(index)) return
     this.running = compact(this.store, index.kind, this.stop.signal)
       // What is live goes on serving; the same index is not tried twice, index() is there for that.

@@ -8,6 +8,8 @@ import { type CrowdOrigin, crowdFolder, openCrowd, settingsName } from '../recom
 import type { CrowdRequest } from '../recommend/crowd-worker.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
 import type { Store } from '../store/index.js'
+import type { Progress } from '../types.js'
+import type { LongRun } from './defaults.js'
 import { liveState } from './live-index.js'
 
 /** Item-item scores and popularity are made anew when this share of the events has come or gone since. */
@@ -54,17 +56,21 @@ export class CrowdHolder {
   }
 
   /** Brings it up to date now, if any event has changed. */
-  async update(): Promise<void> {
+  async update(long: LongRun = {}): Promise<void> {
     await this.refreshing
     const found = await readCrowd(this.store.directory)
     const fits = found?.origin.settings === settingsName(servedSettings(this.store))
     if (!fits || found?.origin.events !== this.store.counts().interactions || this.changed > 0) {
-      await this.rebuild()
+      await this.rebuild(servedSettings(this.store), long)
     }
   }
 
   /** Makes it anew, whatever has changed: after a person was forgotten. */
-  async rebuild(settings: ServingSettings = servedSettings(this.store)): Promise<void> {
+  async rebuild(
+    settings: ServingSettings = servedSettings(this.store),
+    { signal, onProgress }: LongRun = {},
+  ): Promise<void> {
+    this.store.requireWritable()
     const before = this.changed
     const parent = dirname(crowdFolder(this.store.directory))
     if (existsSync(parent)) await removeTemporary(parent)
@@ -73,10 +79,13 @@ export class CrowdHolder {
       'Item-item scores',
     )
     try {
-      await worker.call<CrowdRequest, undefined>(
+      await worker.call<CrowdRequest, undefined, Progress>(
         'publish',
         { directory: this.store.directory, settings },
-        { signal: this.stop.signal },
+        {
+          signal: signal === undefined ? this.stop.signal : AbortSignal.any([signal, this.stop.signal]),
+          onProgress,
+        },
       )
     } finally {
       await worker.close()
@@ -115,6 +124,7 @@ export class CrowdHolder {
   }
 
   private refreshInBackground(): void {
+    if (this.store.readonly) return
     // A failure here is no caller's: what serves goes on serving, and the next change tries again.
     this.refreshing ??= this.rebuild()
       .catch(() => undefined)

@@ -22,7 +22,11 @@ export interface LongOptions {
   readonly signal: AbortSignal | undefined
   readonly onProgress: OnProgress | undefined
 }
-const long = longRunning as OptionTable<LongOptions>
+/** Of calls that have no other options. */
+export const LONG = longRunning as OptionTable<LongOptions>
+
+/** The same for functions inside, where both may be left out. */
+export type LongRun = Partial<LongOptions>
 
 export interface OpenOptions {
   /** Known name, Hugging Face id or local folder. The project's own, or all-MiniLM-L6-v2, when absent. */
@@ -31,7 +35,7 @@ export interface OpenOptions {
   readonly dtype: DtypeChoice
   /** Threads of ONNX Runtime on the CPU; 0 takes as many as there are cores. */
   readonly threads: number
-  /** Where model files and graphs are kept; the user's cache folder when absent. */
+  /** Where graphs and downloaded models are kept; see OpenEncoderOptions for the default. */
   readonly cacheDirectory: string | undefined
   /** Make the project where there is none. */
   readonly create: boolean
@@ -54,7 +58,7 @@ export interface IndexOptions extends LongOptions {
 }
 
 export const INDEX: OptionTable<IndexOptions> = {
-  ...long,
+  ...LONG,
   kind: choice('auto', ['auto', 'exact', 'hnsw']),
   rebuild: boolean(false),
 }
@@ -70,7 +74,7 @@ export interface AskOptions {
 export const ASK: OptionTable<AskOptions> = {
   k: integer(10, 1, 100_000),
   filter: anything<unknown>(undefined, 'a filter document'),
-  signal: long.signal,
+  signal: LONG.signal,
 }
 
 export interface SearchOptions extends AskOptions {
@@ -83,13 +87,12 @@ export const SEARCH: OptionTable<SearchOptions> = {
   mode: choice('hybrid', ['hybrid', 'vector', 'text']),
 }
 
-export interface DoctorOptions {
+export interface DoctorOptions extends LongOptions {
   /** Rebuild what can be rebuilt and remove what killed processes left. */
   readonly repair: boolean
-  readonly signal: AbortSignal | undefined
 }
 
-export const DOCTOR: OptionTable<DoctorOptions> = { repair: boolean(false), signal: long.signal }
+export const DOCTOR: OptionTable<DoctorOptions> = { ...LONG, repair: boolean(false) }
 
 /** Weight of words against meaning in hybrid search: reciprocal rank fusion needs no scale, only this. */
 export const HYBRID = { rankOffset: 60, depth: 100 } as const
@@ -209,7 +212,7 @@ export interface RecommendAllOptions extends RuleOptions, LongOptions {
   readonly out: string
 }
 
-export const RECOMMEND_ALL: OptionTable<RecommendAllOptions> = { ...RULES, ...long, out: text('') }
+export const RECOMMEND_ALL: OptionTable<RecommendAllOptions> = { ...RULES, ...LONG, out: text('') }
 
 export interface ExportOptions extends LongOptions {
   /** The folder to make. It must not be there yet, nor lie inside the project. */
@@ -218,7 +221,7 @@ export interface ExportOptions extends LongOptions {
   readonly check: boolean
 }
 
-export const EXPORT: OptionTable<ExportOptions> = { ...long, out: text(''), check: boolean(true) }
+export const EXPORT: OptionTable<ExportOptions> = { ...LONG, out: text(''), check: boolean(true) }
 
 export interface ExplainOptions
   extends Pick<RecommendOptions, 'user' | 'likes' | 'dislikes' | 'text' | 'signal'> {
@@ -232,7 +235,7 @@ export const EXPLAIN: OptionTable<ExplainOptions> = {
   likes: idList,
   dislikes: idList,
   text: RECOMMEND.text,
-  signal: long.signal,
+  signal: LONG.signal,
 }
 
 export interface AudienceOptions extends AskOptions {

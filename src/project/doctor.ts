@@ -1,4 +1,4 @@
-import { isTextrecError } from '../errors.js'
+import { isTextrecError, throwIfAborted } from '../errors.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
 import { openIndex } from '../vector-index/index.js'
@@ -25,48 +25,66 @@ export interface DoctorReport {
   readonly checks: readonly Check[]
 }
 
+/** What a repair needs of the open project. */
+export interface Repairs {
+  /** Makes and publishes a new index. */
+  rebuild(): Promise<void>
+  /** Goes back to the encoder's own space: what was learnt cannot be made from the database at once. */
+  withdraw(): Promise<void>
+}
+
 /**
  * Examines database, live index and leftovers of killed processes. With `repair`, whatever can be made again
  * from the database is: the database itself is the truth and is never touched.
- * @param rebuild makes and publishes a new index
- * @param withdraw goes back to the encoder's own space: what was learnt cannot be made from the database at once
+ * @throws ABORTED between two checks, and in the middle of a repair
  */
 export async function examine(
   store: Store,
-  options: DoctorOptions,
-  rebuild: () => Promise<void>,
-  withdraw: () => Promise<void>,
+  { repair, signal, onProgress }: DoctorOptions,
+  { rebuild, withdraw }: Repairs,
 ): Promise<DoctorReport> {
-  const checks = [checkDatabase(store)]
-  const databaseIsSound = checks[0].ok
-  checks.push(await repairing(await checkModel(store), options.repair && databaseIsSound, withdraw))
-  checks.push(await repairing(await checkIndex(store), options.repair && databaseIsSound, rebuild))
-  checks.push(
-    await repairing(checkLeftovers(store), options.repair, async () => {
-      const lock = acquireLock(store.directory, 'index')
-      try {
-        await removeUnused(store)
-      } finally {
-        lock.release()
-      }
-      const training = acquireLock(store.directory, 'train')
-      try {
-        await removeUnusedModels(store)
-      } finally {
-        training.release()
-      }
-    }),
-  )
-  checks.push(await repairing(checkFreshness(store), options.repair && databaseIsSound, rebuild))
+  const checks: Check[] = []
+  const isSound = () => checks[0].ok
+  const steps: readonly (readonly [look: () => Check | Promise<Check>, mend?: () => Promise<void>])[] = [
+    [() => checkDatabase(store)],
+    [() => checkModel(store), withdraw],
+    [() => checkIndex(store), rebuild],
+    [() => checkLeftovers(store), () => removeLeftovers(store)],
+    [() => checkFreshness(store), rebuild],
+  ]
+  for (const [done, [look, mend]] of steps.entries()) {
+    throwIfAborted(signal, 'The examination')
+    onProgress?.({ stage: 'examine', done, total: steps.length, unit: 'checks' })
+    // Lets a display draw and a signal in: some checks keep this thread busy.
+    await new Promise((resolve) => setImmediate(resolve))
+    const check = await look()
+    checks.push(repair && mend !== undefined && isSound() ? await repaired(check, mend) : check)
+  }
   return { healthy: checks.every(({ ok }) => ok), checks }
 }
 
-async function repairing(check: Check, repair: boolean, mend: () => Promise<void>): Promise<Check> {
-  if (check.ok || !repair) return check
+async function removeLeftovers(store: Store): Promise<void> {
+  const index = acquireLock(store.directory, 'index')
+  try {
+    await removeUnused(store)
+  } finally {
+    index.release()
+  }
+  const training = acquireLock(store.directory, 'train')
+  try {
+    await removeUnusedModels(store)
+  } finally {
+    training.release()
+  }
+}
+
+async function repaired(check: Check, mend: () => Promise<void>): Promise<Check> {
+  if (check.ok) return check
   try {
     await mend()
     return { name: check.name, ok: true, fact: check.fact, repaired: true }
   } catch (error) {
+    if (isTextrecError(error) && error.code === 'ABORTED') throw error
     const why = isTextrecError(error) ? error.message : String(error)
     return { ...check, fact: `${check.fact} The repair failed: ${why}`, repaired: false }
   }

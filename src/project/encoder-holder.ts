@@ -1,6 +1,5 @@
 import { type Encoder, openEncoder } from '../encode/index.js'
-import type { OnProgress } from '../types.js'
-import type { OpenOptions } from './defaults.js'
+import type { LongRun, OpenOptions } from './defaults.js'
 
 type EncoderOptions = Pick<OpenOptions, 'device' | 'dtype' | 'threads' | 'cacheDirectory'>
 
@@ -16,11 +15,10 @@ export class EncoderHolder {
   async get(
     name: string,
     dtype: OpenOptions['dtype'] = this.options.dtype,
-    long: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+    { signal, onProgress }: LongRun = {},
   ): Promise<Encoder> {
     if (this.held?.name !== name || this.held.dtype !== dtype) {
       await this.close()
-      const { signal, onProgress } = long
       const encoder = openEncoder(name, { ...this.options, dtype, signal, onProgress })
       this.held = { name, dtype, encoder }
       encoder.catch(() => {

@@ -9,9 +9,9 @@ import { Store, type StoreCounts } from '../store/index.js'
 import { absolutePath } from '../store/open.js'
 import { INDEX_KIND } from '../vector-index/index.js'
 import type { ExportOptions } from './defaults.js'
-import { dropRejectFiles } from './forget.js'
 import { judgedFolder, REPORT_KIND, reportFolder } from './live-contender.js'
 import { indexFolder, LIVE, type LiveState, liveState } from './live-index.js'
+import { dropRejectFiles } from './reject-files.js'
 import { adapterFolder } from './serving-model.js'
 
 export interface ExportReport extends StoreCounts {

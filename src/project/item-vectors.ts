@@ -6,7 +6,8 @@ import { itemDocument, reviewDocument } from '../profile/documents.js'
 import { chooseReviews, itemProfile, PROFILE_DEFAULTS, PROFILE_VERSION } from '../profile/item-profile.js'
 import type { Space } from '../recommend/space.js'
 import { type ItemSource, type ItemVectorRow, type Store, textHash } from '../store/index.js'
-import type { ItemKey, Matrix, OnProgress } from '../types.js'
+import type { ItemKey, Matrix } from '../types.js'
+import type { LongRun } from './defaults.js'
 
 /** Everything that decides an item's text vector, in one name: encoder, graph variant, profile. */
 export function textSpace(encoder: Encoder): string {
@@ -60,11 +61,6 @@ export interface VectorReport {
   readonly tokens: number
 }
 
-interface LongRun {
-  readonly signal?: AbortSignal
-  readonly onProgress?: OnProgress
-}
-
 const NOTHING = { withoutText: 0, texts: 0, encoded: 0, split: 0, sampled: 0, reviewsLeftOut: 0, tokens: 0 }
 
 /** Items whose texts are gathered at a time: enough for batches of like length, few enough for memory. */
@@ -82,21 +78,21 @@ export async function updateItemVectors(
   const space = textSpace(encoder)
   const stale = store.staleItems(space)
   const report = { ...NOTHING, items: stale.length }
-  let encoded = 0
+  let known = 0
   for (let start = 0; start < stale.length; start += ITEMS_AT_A_TIME) {
     const chunk = stale.slice(start, start + ITEMS_AT_A_TIME)
-    // How many texts the later items have is not known yet: about as many as these.
-    const share = (start + chunk.length) / stale.length
     const part = await vectorsOfItems(store, encoder, chunk, {
       signal,
-      onProgress: (progress) =>
+      onProgress: ({ done, total = 0, share = 0, ...progress }) =>
         onProgress?.({
           ...progress,
-          done: encoded + progress.done,
-          total: Math.round((encoded + (progress.total ?? 0)) / share),
+          done: known + done,
+          // How many texts the later items have is not known yet: about as many as these.
+          total: Math.round(((known + total) * stale.length) / (start + chunk.length)),
+          share: (start + share * chunk.length) / stale.length,
         }),
     })
-    encoded += part.encoded
+    known += part.texts
     for (const name of Object.keys(part) as (keyof typeof part)[]) report[name] += part[name]
   }
   return report
@@ -187,8 +183,8 @@ export async function encodeNow(
   store: Store,
   encoder: Encoder,
   ids: readonly string[],
-  signal?: AbortSignal,
-  served?: ServedSpace,
+  served: ServedSpace | undefined,
+  { signal, onProgress }: LongRun = {},
 ): Promise<number> {
   const space = textSpace(encoder)
   const stale = new Set<number>(store.staleItems(space))
@@ -201,7 +197,7 @@ export async function encodeNow(
   const known = store.embeddings(encoder.fingerprint, hashes)
   const missing = [...new Set(texts.filter((_, i) => known[i] === undefined))]
   if (missing.length > 0) {
-    const vectors = await encoder.encode(missing, { kind: 'passage', signal })
+    const vectors = await encoder.encode(missing, { kind: 'passage', signal, onProgress })
     store.putEmbeddings(encoder.fingerprint, missing.map(textHash), vectors)
   }
   const rows = profileRows(items, lookupTexts(store, encoder, texts))

@@ -1,15 +1,12 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import type { Encoder } from '../encode/index.js'
+import { resolve } from 'node:path'
 import { TextrecError } from '../errors.js'
 import type { Comparison } from '../evaluate/index.js'
 import { type ImportOptions, type ImportReport, type ImportSources, importFiles } from '../ingest/index.js'
-import { matrix, row } from '../math/matrix.js'
 import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
 import { nearestTo, requireVector, similarItems } from '../recommend/similar.js'
-import { Store } from '../store/index.js'
+import type { Store } from '../store/index.js'
 import type { Answer, Audience, Explanation, PersonAnswer } from '../types.js'
 import {
   checkedNewItem,
@@ -19,12 +16,10 @@ import {
   requireText,
   requireTexts,
 } from './arguments.js'
-import { Compactor } from './compact.js'
 import {
   ASK,
   type AskOptions,
   type AudienceOptions,
-  DEFAULT_ENCODER,
   DOCTOR,
   type DoctorOptions,
   EXPORT,
@@ -33,6 +28,8 @@ import {
   FORGET,
   INDEX,
   type IndexOptions,
+  LONG,
+  type LongOptions,
   OPEN,
   type OpenOptions,
   type RecommendAllOptions,
@@ -41,25 +38,14 @@ import {
   type SearchOptions,
 } from './defaults.js'
 import { type DoctorReport, examine } from './doctor.js'
-import { EncoderHolder } from './encoder-holder.js'
 import { type EvaluateOptions, runEvaluation } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
 import { type ExportReport, exportProject } from './export.js'
-import { FilterCache } from './filter-cache.js'
-import { type ForgetReport, noteRejectFile, scrubRejects } from './forget.js'
+import { type ForgetReport, forgetPerson } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
-import { encodeNow, type ServedSpace, textSpace, vectorOfNewItem } from './item-vectors.js'
-import {
-  type Live,
-  LiveIndex,
-  type LiveState,
-  liveState,
-  requireLiveState,
-  textSpaceOf,
-} from './live-index.js'
-import { Recommending } from './recommending.js'
-import { needsRetraining, noteForgotten } from './retraining.js'
-import { servedSpaceOf } from './serving-model.js'
+import { liveState, requireLiveState } from './live-index.js'
+import { OpenedProject } from './opened-project.js'
+import { noteRejectFile } from './reject-files.js'
 import { projectStats, type Stats } from './stats.js'
 import { runTraining, type TrainReport, withdrawModel } from './training.js'
 import type { TrainCallOptions } from './training-options.js'
@@ -73,44 +59,24 @@ import { type Records, type UpsertReport, upsertRecords } from './updates.js'
  * Errors are TextrecError with a stable `code`.
  */
 export class Recommender {
-  private closed = false
-  private readonly live: LiveIndex
-  private readonly compactor: Compactor
-  private readonly filters: FilterCache
-  private readonly recommending: Recommending
+  private readonly store: Store
 
-  private constructor(
-    private readonly store: Store,
-    private readonly options: OpenOptions,
-    private readonly encoders: EncoderHolder,
-  ) {
-    this.live = new LiveIndex(store)
-    this.compactor = new Compactor(store)
-    this.filters = new FilterCache(store)
-    this.recommending = new Recommending(store, this.live, this.compactor, this.filters, (state) =>
-      this.encoderOf(state),
-    )
+  private constructor(private readonly project: OpenedProject) {
+    this.store = project.store
   }
 
   /**
    * Opens the project in `directory`, making it where there is none (unless `create` is false).
-   * Cheap: model and index are loaded when they are first needed.
+   * Cheap: model and index are loaded when they are first needed. Where the folder may be read but not written,
+   * the project can be asked, as it is at this moment; everything that writes throws PROJECT_READONLY.
    * @throws PROJECT_MISSING, DATABASE_VERSION, DATABASE_DAMAGED, DEPENDENCY_MISSING
    */
   static async open(directory: string, options: Partial<OpenOptions> = {}): Promise<Recommender> {
     requireText('open', 'the folder', directory)
-    const given = resolveOptions('open', OPEN, options)
-    const resolved = { ...given, encoder: encoderName(given.encoder) }
-    if (!resolved.create && !existsSync(join(directory, 'catalog.db'))) {
-      throw new TextrecError(
-        'PROJECT_MISSING',
-        `There is no textrec project in ${directory}.`,
-        "Run 'textrec import' first, or check --dir.",
-      )
-    }
-    const store = Store.open(directory, { create: resolved.create })
-    const { device, dtype, threads, cacheDirectory } = resolved
-    return new Recommender(store, resolved, new EncoderHolder({ device, dtype, threads, cacheDirectory }))
+    const resolved = resolveOptions('open', OPEN, options)
+    return new Recommender(
+      OpenedProject.open(directory, { ...resolved, encoder: encoderName(resolved.encoder) }),
+    )
   }
 
   get directory(): string {
@@ -122,28 +88,23 @@ export class Recommender {
    * accepted + rejected = read. Importing the same file again changes nothing.
    */
   async import(sources: ImportSources, options: Partial<ImportOptions> = {}): Promise<ImportReport> {
-    this.requireOpen()
+    this.requireWritable()
     if (sources.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
     const before = this.store.counts().interactions
     try {
       return await importFiles(this.store, sources, options)
     } finally {
-      this.recommending.crowd.noteChanges(Math.abs(this.store.counts().interactions - before))
+      this.project.recommending.crowd.noteChanges(Math.abs(this.store.counts().interactions - before))
     }
   }
 
   /** Encodes what changed since the last time and publishes an index of it. Resumable. */
   async index(options: Partial<IndexOptions> = {}): Promise<IndexReport> {
-    this.requireOpen()
+    this.requireWritable()
     const resolved = resolveOptions('index', INDEX, options)
-    const live = liveState(this.store)
-    const name = this.options.encoder ?? live?.encoder.name ?? DEFAULT_ENCODER
-    // A project keeps the number format it was made with, unless another is asked for by name.
-    const kept =
-      name === live?.encoder.name && this.options.dtype === 'auto' ? live.encoder.dtype : this.options.dtype
-    const encoder = await this.encoders.get(name, kept, resolved)
+    const encoder = await this.project.encoderToIndexWith(resolved)
     const report = await runIndex(this.store, encoder, resolved)
-    await this.recommending.crowd.update()
+    await this.project.recommending.crowd.update(resolved)
     return report
   }
 
@@ -151,7 +112,7 @@ export class Recommender {
   async similarItems(itemId: string, options: Partial<AskOptions> = {}): Promise<Answer> {
     requireText('similarItems', 'the item id', itemId)
     const { k, allowed } = this.ask('similarItems', options)
-    return this.use(({ index, model }) =>
+    return this.project.use(({ index, model }) =>
       similarItems(this.store, index, model.space.basis, itemId, { k, allowed }),
     )
   }
@@ -160,21 +121,21 @@ export class Recommender {
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
     const checked = checkedNewItem('similarToItem', item)
-    return this.use(async (live) => {
-      const vector = await this.vectorOf(live, checked, signal)
+    return this.project.use(async (live) => {
+      const vector = await this.project.vectorOf(live, checked, signal)
       return nearestTo(this.store, live.index, live.model.space.basis, vector, { k, allowed })
     })
   }
 
   /** Items for a free text, by words and by meaning. */
   async search(text: string, options: Partial<SearchOptions> = {}): Promise<Answer> {
-    this.requireOpen()
+    this.project.requireOpen()
     requireText('search', 'the query', text)
     const resolved = resolveOptions('search', SEARCH, options)
-    const allowed = this.filters.keysOf(resolved.filter)
-    return this.use(({ index, model, state }) =>
+    const allowed = this.project.filters.keysOf(resolved.filter)
+    return this.project.use(({ index, model, state }) =>
       searchCatalogue(
-        { store: this.store, index, space: model.space, encoder: () => this.encoderOf(state) },
+        { store: this.store, index, space: model.space, encoder: () => this.project.encoderOf(state) },
         text,
         { ...resolved, allowed },
       ),
@@ -193,8 +154,8 @@ export class Recommender {
   ): Promise<PersonAnswer[]>
   recommend(options?: Partial<RecommendOptions> & { readonly users?: undefined }): Promise<Answer>
   async recommend(options: Partial<RecommendOptions> = {}): Promise<Answer | PersonAnswer[]> {
-    this.requireOpen()
-    return this.recommending.recommend(options)
+    this.project.requireOpen()
+    return this.project.recommending.recommend(options)
   }
 
   /**
@@ -204,8 +165,8 @@ export class Recommender {
   async recommendAll(
     options: Partial<RecommendAllOptions> & { readonly out: string },
   ): Promise<EveryoneReport> {
-    this.requireOpen()
-    return this.recommending.recommendAll(options)
+    this.project.requireOpen()
+    return this.project.recommending.recommendAll(options)
   }
 
   /**
@@ -213,11 +174,14 @@ export class Recommender {
    * vectors stay in memory (4 bytes per number) and everybody is scored. @throws NOT_FOUND, NOT_ENOUGH_DATA
    */
   async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
-    this.requireOpen()
+    this.project.requireOpen()
     const unseen = typeof item === 'string' ? undefined : checkedNewItem('audience', item)
-    return this.recommending.audienceOf(async (live) => {
+    return this.project.recommending.audienceOf(async (live) => {
       if (typeof item !== 'string') {
-        return { vector: await this.vectorOf(live, unseen as NewItem, options.signal), key: undefined }
+        return {
+          vector: await this.project.vectorOf(live, unseen as NewItem, options.signal),
+          key: undefined,
+        }
       }
       const key = requireItem(this.store, item)
       return { vector: requireVector(live.index, key, item), key }
@@ -229,28 +193,30 @@ export class Recommender {
    * its description and reviews that bring it near. @throws NOT_FOUND
    */
   async explain(options: Partial<ExplainOptions> & { readonly item: string }): Promise<Explanation> {
-    this.requireOpen()
-    return this.recommending.explain(options)
+    this.project.requireOpen()
+    return this.project.recommending.explain(options)
   }
 
   /** Adds or replaces records. They count from the next call on, in every open process. */
-  async upsert(records: Records, options: { readonly signal?: AbortSignal } = {}): Promise<UpsertReport> {
-    this.requireOpen()
+  async upsert(records: Records, options: Partial<LongOptions> = {}): Promise<UpsertReport> {
+    this.requireWritable()
     requireKnownNames('upsert', records, ['items', 'reviews', 'interactions'])
-    const live = liveState(this.store)
+    const long = resolveOptions('upsert', LONG, options)
+    const { project, store } = this
+    const live = liveState(store)
     const needsVectors = (records.items?.length ?? 0) + (records.reviews?.length ?? 0) > 0
-    const encoder = live !== undefined && needsVectors ? await this.encoderOf(live) : undefined
-    const report = await this.inServedSpace((served) =>
-      upsertRecords(this.store, records, encoder, options.signal, served),
+    const encoder = live !== undefined && needsVectors ? await project.encoderOf(live, long) : undefined
+    const report = await project.inServedSpace((served) =>
+      upsertRecords(store, records, encoder, served, long),
     )
     const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
-    this.recommending.crowd.noteChanges(changed[0] + changed[1])
+    project.recommending.crowd.noteChanges(changed[0] + changed[1])
     return report
   }
 
   /** Removes items with all that hangs on them. Unknown ids count as nothing. */
   async remove(records: { readonly items: readonly string[] }): Promise<{ readonly items: number }> {
-    this.requireOpen()
+    this.requireWritable()
     requireKnownNames('remove', records, ['items'])
     return { items: this.store.removeItems(requireTexts('remove', 'items', records.items)) }
   }
@@ -260,8 +226,8 @@ export class Recommender {
    * in memory. Items that they wrote about get new vectors, and index and item-item scores are made anew. Takes
    * time in proportion to the catalogue. Somebody unknown is no error: what an earlier call left is finished.
    */
-  async forget(who: { readonly user: string }): Promise<ForgetReport> {
-    this.requireOpen()
+  async forget(who: { readonly user: string }, options: Partial<LongOptions> = {}): Promise<ForgetReport> {
+    this.requireWritable()
     const { user } = resolveOptions('forget', FORGET, who)
     if (user === '') {
       throw new TextrecError(
@@ -270,26 +236,7 @@ export class Recommender {
         'Name the person to forget.',
       )
     }
-    const live = liveState(this.store)
-    const key = this.store.userKey(user)
-    const written = key === undefined ? [] : this.store.reviewsBy(key)
-    const touched = [...new Set(written.map(({ itemId }) => itemId))]
-    // Asked for before anything is deleted: without it the items could not be brought up to date.
-    const encoder = live !== undefined && touched.length > 0 ? await this.encoderOf(live) : undefined
-    this.recommending.forgetPeople()
-    const rejectLines = await scrubRejects(this.store, user)
-    const { users, items, ...counts } = this.store.forgetUser(user)
-    const retrain = users > 0 ? await noteForgotten(this.store) : needsRetraining(this.store)
-    let itemsUpdated = 0
-    if (encoder !== undefined) {
-      itemsUpdated = await this.inServedSpace((served) =>
-        encodeNow(this.store, encoder, touched, undefined, served),
-      )
-      await this.live.close()
-      await runIndex(this.store, encoder, resolveOptions('index', INDEX, { rebuild: true }))
-    }
-    if (users > 0 && live !== undefined) await this.recommending.crowd.rebuild()
-    return { found: users > 0, ...counts, rejectLines, itemsUpdated, retrain }
+    return forgetPerson(this.project, user, resolveOptions('forget', LONG, options))
   }
 
   /**
@@ -298,11 +245,11 @@ export class Recommender {
    * @throws NOTHING_INDEXED, SPLIT_REFUSED, NOT_ENOUGH_DATA, LEAK_FOUND, OPTION_INVALID
    */
   async evaluate(options: Partial<EvaluateOptions> = {}): Promise<Comparison> {
-    this.requireOpen()
+    this.project.requireOpen()
     const { store } = this
     const state = requireLiveState(store)
     return runEvaluation(
-      { store, state, encoder: () => this.encoderOf(state), threads: this.options.threads },
+      { store, state, encoder: () => this.project.encoderOf(state), threads: this.project.options.threads },
       options,
     )
   }
@@ -314,30 +261,35 @@ export class Recommender {
    * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, PROJECT_LOCKED, DEVICE_MISSING, OPTION_INVALID, ABORTED
    */
   async train(options: Partial<TrainCallOptions> = {}): Promise<TrainReport> {
-    this.requireOpen()
-    const { store } = this
-    const encoder = () => this.encoderOf(requireLiveState(store))
+    this.requireWritable()
+    const { project, store } = this
+    const encoder = () => project.encoderOf(requireLiveState(store))
     const report = await runTraining({ store, encoder }, options)
-    await this.recommending.crowd.update()
+    await project.recommending.crowd.update(options)
     return report
   }
 
   async stats(): Promise<Stats> {
-    this.requireOpen()
+    this.project.requireOpen()
     return projectStats(this.store)
   }
 
   /** Examines the project's files; with `repair`, rebuilds what can be rebuilt from the database. */
   async doctor(options: Partial<DoctorOptions> = {}): Promise<DoctorReport> {
-    this.requireOpen()
+    const { project, store } = this
     const resolved = resolveOptions('doctor', DOCTOR, options)
-    const rebuild = async () => {
-      await this.live.close()
-      await this.index({ rebuild: true, signal: resolved.signal })
-    }
-    return examine(this.store, resolved, rebuild, async () => {
-      await this.live.close()
-      await withdrawModel(this.store, await this.encoderOf(requireLiveState(this.store)), resolved)
+    if (resolved.repair) this.requireWritable()
+    else project.requireOpen()
+    const { repair: _, ...long } = resolved
+    return examine(store, resolved, {
+      rebuild: async () => {
+        await project.live.close()
+        await this.index({ rebuild: true, ...long })
+      },
+      withdraw: async () => {
+        await project.live.close()
+        await withdrawModel(store, await project.encoderOf(requireLiveState(store), long), long)
+      },
     })
   }
 
@@ -350,84 +302,25 @@ export class Recommender {
    *   INDEX_DAMAGED or MODEL_INVALID if the project is not sound; DISK_FULL, ABORTED. Nothing is left at `out` then.
    */
   async export(options: Partial<ExportOptions> & { readonly out: string }): Promise<ExportReport> {
-    this.requireOpen()
+    this.project.requireOpen()
     return exportProject(this.store, resolveOptions('export', EXPORT, options))
   }
 
   /** Ends workers and closes files. Running questions finish first. */
-  async close(): Promise<void> {
-    if (this.closed) return
-    this.closed = true
-    await this.recommending.close()
-    await this.compactor.close()
-    await this.live.close()
-    await this.encoders.close()
-    this.store.close()
+  close(): Promise<void> {
+    return this.project.close()
   }
 
+  /** Resolves the options of a question and the items that its filter allows. */
   private ask(call: string, options: Partial<AskOptions>) {
-    this.requireOpen()
+    this.project.requireOpen()
     const resolved = resolveOptions(call, ASK, options)
-    return { ...resolved, allowed: this.filters.keysOf(resolved.filter) }
+    return { ...resolved, allowed: this.project.filters.keysOf(resolved.filter) }
   }
 
-  /** Every question goes through here: it sees the index as it is now, and may start tidying it. */
-  private use<T>(question: (live: Live) => Promise<T>): Promise<T> {
-    return this.live.use((live) => {
-      this.requireAsked(live.state)
-      this.compactor.consider(live)
-      return question(live)
-    })
-  }
-
-  /** The vector of an item that is not stored, in the space of the index. @throws NOT_ENOUGH_DATA */
-  private async vectorOf(live: Live, item: NewItem, signal?: AbortSignal): Promise<Float32Array> {
-    const encoder = await this.encoderOf(live.state)
-    const text = await vectorOfNewItem(encoder, item, item.reviews ?? [], signal)
-    if (text === undefined) {
-      throw new TextrecError(
-        'NOT_ENOUGH_DATA',
-        'The item has no title, description, label or review.',
-        'Give at least one of them.',
-      )
-    }
-    return row(await live.model.space.fromText(matrix(1, text.length, text), [undefined]), 0)
-  }
-
-  /** Whoever opens a project with an encoder or number format of their own must not get another's answers. */
-  private requireAsked({ encoder }: LiveState): void {
-    const { encoder: name = encoder.name, dtype } = this.options
-    if (name === encoder.name && (dtype === 'auto' || dtype === encoder.dtype)) return
-    throw new TextrecError(
-      'FINGERPRINT_MISMATCH',
-      `The index was made by '${encoder.name}' in ${encoder.dtype}, '${name}' in ${dtype} was asked for.`,
-      "Run 'textrec index' with these to encode the catalogue anew, or open it without naming them.",
-    )
-  }
-
-  /** The encoder that made the live vectors: vectors of another one would not fit them. */
-  private async encoderOf(state: LiveState): Promise<Encoder> {
-    this.requireAsked(state)
-    const encoder = await this.encoders.get(state.encoder.name, state.encoder.dtype)
-    if (encoder.fingerprint !== state.encoder.fingerprint || textSpace(encoder) !== textSpaceOf(state)) {
-      throw new TextrecError(
-        'FINGERPRINT_MISMATCH',
-        `The index was made by ${textSpaceOf(state)}, this is ${textSpace(encoder)}.`,
-        "Run 'textrec index' to encode the catalogue with this encoder.",
-      )
-    }
-    return encoder
-  }
-
-  /** Runs `work` with the space in which items are served, where that is not the encoder's own. */
-  private inServedSpace<T>(work: (served: ServedSpace | undefined) => Promise<T>): Promise<T> {
-    if (liveState(this.store)?.model?.adapter === undefined) return work(undefined)
-    return this.live.use(({ state, model }) => work(servedSpaceOf(state.space, model)))
-  }
-
-  private requireOpen(): void {
-    if (this.closed) {
-      throw new TextrecError('PROJECT_CLOSED', 'This project has been closed.', 'Open it again.')
-    }
+  /** For calls that write. @throws PROJECT_CLOSED, PROJECT_READONLY */
+  private requireWritable(): void {
+    this.project.requireOpen()
+    this.store.requireWritable()
   }
 }

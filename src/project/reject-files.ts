@@ -2,18 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRejectFile } from '../ingest/index.js'
-import type { ForgetCounts, Store } from '../store/index.js'
-
-export interface ForgetReport extends Omit<ForgetCounts, 'users' | 'items'> {
-  /** Whether the catalogue knew the person. */
-  readonly found: boolean
-  /** Items whose vectors held something of the person's words, and were made anew without them. */
-  readonly itemsUpdated: number
-  /** Lines of reject files from which received values were taken out: they cannot be told apart by person. */
-  readonly rejectLines: number
-  /** True if something trained on interactions or reviews of theirs still serves: run train() again. */
-  readonly retrain: boolean
-}
+import type { Store } from '../store/index.js'
 
 const REJECT_FILES = 'rejectFiles'
 const REMOVED = '(removed by forget)'

@@ -195,12 +195,8 @@ async function saveModel(
 }
 
 /** Goes back to the encoder's own space. What was trained is removed by whoever holds the 'train' lock next. */
-export function withdrawModel(
-  store: Store,
-  encoder: Encoder,
-  { signal }: Pick<LongOptions, 'signal'>,
-): Promise<void> {
-  return serve(store, encoder, undefined, { signal, onProgress: undefined })
+export function withdrawModel(store: Store, encoder: Encoder, long: LongOptions): Promise<void> {
+  return serve(store, encoder, undefined, long)
 }
 
 /** Builds and publishes the index of a model, or of the text alone, and switches to both in one commit. */

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../errors.js'
 import { validateInteraction, validateItem, validateReview } from '../ingest/index.js'
 import type { KindCounts, Store } from '../store/index.js'
 import type { Interaction, Item, Review } from '../types.js'
+import type { LongRun } from './defaults.js'
 import { encodeNow, type ServedSpace } from './item-vectors.js'
 
 export interface Records {
@@ -28,16 +29,16 @@ export async function upsertRecords(
   store: Store,
   records: Records,
   encoder: Encoder | undefined,
-  signal?: AbortSignal,
-  served?: ServedSpace,
+  served: ServedSpace | undefined,
+  long: LongRun = {},
 ): Promise<UpsertReport> {
   const items = (records.items ?? []).map(validateItem)
   const reviews = (records.reviews ?? []).map(validateReview)
   const interactions = (records.interactions ?? []).map(validateInteraction)
-  throwIfAborted(signal, 'The upsert')
+  throwIfAborted(long.signal, 'The upsert')
   const counts = store.write({ items, reviews, interactions })
   if (encoder === undefined) return { ...counts, encoded: 0 }
   const touched = [...new Set([...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)])]
-  const encoded = await encodeNow(store, encoder, touched, signal, served)
+  const encoded = await encodeNow(store, encoder, touched, served, long)
   return { ...counts, encoded }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type JsonObject, publishFolder, readFolder, readPayload } from '../artifact/index.js'
 import { fitScorer, readScorer, writeScorer } from '../collaborative/index.js'
 import type { Store } from '../store/index.js'
-import type { InteractionTable } from '../types.js'
+import type { InteractionTable, OnProgress } from '../types.js'
 import { Crowd, type RatingRange } from './crowd.js'
 import { defaultParameters, type ServingSettings } from './serving.js'
 
@@ -44,8 +44,9 @@ export function settingsName({ collaborative, minRating }: ServingSettings): str
 export async function publishCrowd(
   store: Store,
   settings: ServingSettings,
-  signal?: AbortSignal,
+  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
 ): Promise<void> {
+  onProgress?.({ stage: 'item-item scores', done: 0, total: 100, unit: 'steps' }) // as fitScorer goes on to tell
   const all = store.interactions()
   const range = ratingRange(all)
   const likedFrom = settings.minRating ?? middleOf(range)
@@ -62,7 +63,7 @@ export async function publishCrowd(
   const warm = Int32Array.from(counts.keys()).filter((item) => counts[item] > 0)
   const scorer = fields.empty
     ? undefined
-    : await fitScorer(liked, settings.collaborative ?? defaultParameters(warm.length), { signal })
+    : await fitScorer(liked, settings.collaborative ?? defaultParameters(warm.length), { signal, onProgress })
   await publishFolder(crowdFolder(store.directory), CROWD_KIND, async (folder) => {
     await writeNumbers(
       join(folder, KEYS),

@@ -11,10 +11,10 @@ export interface CrowdRequest {
 // A thread of its own, with its own connection: reading a million events takes a second or two.
 serveWorker(
   {
-    publish: async ({ directory, settings }: CrowdRequest, { signal }) => {
+    publish: async ({ directory, settings }: CrowdRequest, { signal, progress }) => {
       const store = Store.open(directory)
       try {
-        await publishCrowd(store, settings, signal)
+        await publishCrowd(store, settings, { signal, onProgress: progress })
       } finally {
         store.close()
       }

@@ -1,14 +1,15 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
+import { openToRead } from './open-to-read.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 import { Connection } from './sqlite.js'
 
 export interface OpenOptions {
   /** Make the folder and the catalogue where there is none. Default false. */
   readonly create?: boolean
-  /** Refuse every write. Default false. */
+  /** Refuse every write. Default: only where the folder or its catalogue may not be written. */
   readonly readonly?: boolean
   /** How long to wait for another process's lock, milliseconds. Default 15,000. */
   readonly busyTimeout?: number
@@ -77,8 +78,11 @@ export function openCatalog(directory: string, options: OpenOptions): Connection
       )
     }
   }
-  const readonly = options.readonly === true
-  const connection = Connection.open(path, { readonly, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT })
+  const readonly = options.readonly === true || !mayWrite(directory)
+  const busyTimeout = options.busyTimeout ?? BUSY_TIMEOUT
+  const connection = readonly
+    ? openToRead(path, busyTimeout)
+    : Connection.open(path, { readonly, busyTimeout })
   try {
     requireOwn(connection, directory, options.create === true && !readonly)
     configure(connection, readonly)
@@ -87,6 +91,18 @@ export function openCatalog(directory: string, options: OpenOptions): Connection
   } catch (error) {
     connection.close()
     throw error
+  }
+}
+
+/** False on a medium that is mounted to be read, and in somebody else's folder. */
+function mayWrite(directory: string): boolean {
+  try {
+    for (const path of [directory, catalogPath(directory)]) {
+      if (existsSync(path)) accessSync(path, constants.W_OK)
+    }
+    return true
+  } catch {
+    return false
   }
 }
 

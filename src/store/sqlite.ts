@@ -81,7 +81,8 @@ export function translate(error: unknown, path: string): unknown {
       'Make room on the disk and check it, then try again; what was acknowledged is kept.',
     )
   }
-  if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/.test(code)) {
+  if (code.startsWith('SQLITE_READONLY')) return readonlyError(path, error)
+  if (/^SQLITE_(CANTOPEN|PERM|AUTH)/.test(code)) {
     return made(
       'FILE_UNREADABLE',
       `${path} cannot be opened: ${error.message}.`,
@@ -89,6 +90,15 @@ export function translate(error: unknown, path: string): unknown {
     )
   }
   return made('INTERNAL', `SQLite refused a statement: ${error.message}.`, 'Please report this.')
+}
+
+export function readonlyError(path: string, cause?: unknown): TextrecError {
+  return new TextrecError(
+    'PROJECT_READONLY',
+    `${path} may be read but not written.`,
+    'Give yourself the right to write the project folder and its files, or copy the project elsewhere.',
+    { cause },
+  )
 }
 
 /** The same for the opening of a file, where better-sqlite3 says in a TypeError that its folder is missing. */
@@ -173,8 +183,11 @@ export class Connection {
     readonly path: string,
   ) {}
 
-  /** Opens `path` without looking inside. The file is created when absent, unless read-only. */
-  static open(path: string, options: ConnectionOptions): Connection {
+  /**
+   * Opens `path` without looking inside. The file is created when absent, unless read-only.
+   * @param name what to call it in errors
+   */
+  static open(path: string, options: ConnectionOptions, name = path): Connection {
     const Database = sqlite()
     try {
       return new Connection(
@@ -183,10 +196,10 @@ export class Connection {
           fileMustExist: options.readonly,
           timeout: options.busyTimeout,
         }),
-        path,
+        name,
       )
     } catch (error) {
-      throw unreachable(error, path)
+      throw unreachable(error, name)
     }
   }
 
@@ -259,6 +272,10 @@ export class Connection {
     } catch (error) {
       throw unreachable(error, target)
     }
+  }
+
+  get readonly(): boolean {
+    return this.database.readonly
   }
 
   get isOpen(): boolean {

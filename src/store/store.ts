@@ -11,10 +11,10 @@ import { type History, type InteractionRange, readHistory, readInteractions } fr
 import { Ids } from './ids.js'
 import { type ItemVectorRow, type ItemVectors, type VectorChanges, VectorTable } from './item-vectors.js'
 import { Items, type StoredItem } from './items.js'
-import { absolutePath, BUSY_TIMEOUT, type OpenOptions, openCatalog } from './open.js'
+import { absolutePath, BUSY_TIMEOUT, catalogPath, type OpenOptions, openCatalog } from './open.js'
 import { removeItems } from './remove.js'
 import { type ReviewRange, Reviews, type StoredReview } from './reviews.js'
-import type { Connection } from './sqlite.js'
+import { type Connection, readonlyError } from './sqlite.js'
 import { ChangeWatch, State } from './state.js'
 import { TimeKinds } from './time.js'
 import { Spaces } from './vectors.js'
@@ -95,6 +95,16 @@ export class Store {
   /** Harmless when repeated. Any other call afterwards throws PROJECT_CLOSED. */
   close(): void {
     this.db.close()
+  }
+
+  /** The project may be asked, not changed: it was opened so, or its folder cannot be written. */
+  get readonly(): boolean {
+    return this.db.readonly
+  }
+
+  /** @throws PROJECT_READONLY: said at the start of a long step, not at its end. */
+  requireWritable(): void {
+    if (this.readonly) throw readonlyError(catalogPath(this.directory))
   }
 
   get sqliteVersion(): string {

@@ -15,6 +15,48 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
     })
 }
 
+const ANN = 'ann of the twelve things'
+
+test('stopped or killed after the deletion, the next call for anybody finishes it; every long step tells of itself', async () => {
+  const folder = temporaryFolder()
+  const shop = await Recommender.open(folder, { threads: 1 })
+  await shop.upsert({
+    items: ITEMS,
+    reviews: [{ userId: ANN, itemId: 'guitar-1', rating: 5, text: 'A xylorimba in disguise.' }],
+  })
+  const stages = new Set<string>()
+  const onProgress = ({ stage }: { readonly stage: string }) => {
+    stages.add(stage)
+  }
+  await shop.index({ onProgress })
+  expect([...stages]).toEqual(['encode', 'index', 'item-item scores'])
+  const { live } = await shop.stats()
+
+  const stop = new AbortController()
+  await expect(
+    shop.forget(
+      { user: ANN },
+      { signal: stop.signal, onProgress: ({ done, total }) => done === total && stop.abort() },
+    ),
+  ).rejects.toMatchObject({ code: 'ABORTED' })
+  expect((await shop.stats()).users).toBe(0)
+  expect((await shop.stats()).live?.indexId).toBe(live?.indexId)
+  expect((await shop.stats()).itemsStale).toBe(1)
+
+  stages.clear()
+  await shop.forget({ user: 'nobody' }, { onProgress })
+  expect([...stages]).toEqual(expect.arrayContaining(['delete', 'index', 'item-item scores']))
+  const after = await shop.stats()
+  expect(after.live?.indexId).not.toBe(live?.indexId)
+  expect(after.itemsStale).toBe(0)
+
+  await shop.upsert({ items: [{ id: 'new', title: 'A cello bow' }] }, { onProgress })
+  stages.clear()
+  expect((await shop.doctor({ onProgress })).healthy).toBe(true)
+  expect([...stages]).toEqual(['examine'])
+  await shop.close()
+})
+
 const PERSON = 'zz-person-4711'
 const SAID = 'quixotically resonant xylorimba'
 const line = (record: object) => `${JSON.stringify(record)}\n`

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { noteRejectFile, scrubRejects } from '#src/project/forget.js'
+import { noteRejectFile, scrubRejects } from '#src/project/reject-files.js'
 import { Store } from '#src/store/index.js'
 
 test('forgetting rewrites reject files only, whatever lies at a path that was once named for rejects', async () => {

@@ -125,7 +125,7 @@ describe('open', () => {
     openStore(folder).write({ items: [{ id: 'a' }] })
     const store = openStore(folder, { readonly: true })
     expect(store.counts().items).toBe(1)
-    expect(codeOf(() => store.write({ items: [{ id: 'b' }] }))).toBe('FILE_UNREADABLE')
+    expect(codeOf(() => store.write({ items: [{ id: 'b' }] }))).toBe('PROJECT_READONLY')
   })
 
   test('a foreign database is refused and left as it was', () => {

@@ -59,7 +59,7 @@ async function addItem(shell: Shell, flags: AddFlags): Promise<void> {
   const { id, title, description, attribute: attributes } = flags
   const item: Item = { id: id as string, title, description, attributes }
   const project = await shell.open(flags)
-  const report = await project.upsert({ items: [item] }, { signal: shell.long.signal })
+  const report = await project.upsert({ items: [item] }, shell.long)
   shell.print(report, () => `${item.id}: ${whatBecame(report.items, item)}. ${vectorsMade(report.encoded)}`)
 }
 

@@ -19,7 +19,7 @@ export function define(command: Command): void {
       runCommand(flags, async (shell) => {
         const project = await shell.open()
         const { repair } = flags
-        const report = await project.doctor({ repair, signal: shell.long.signal })
+        const report = await project.doctor({ repair, ...shell.long })
         shell.print(report, () => report.checks.map(checkLine).join('\n'))
         return report.healthy ? EXIT.done : EXIT.failed
       }),

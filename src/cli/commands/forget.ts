@@ -1,16 +1,8 @@
 import type { Command } from 'commander'
-import {
-  addDeviceFlags,
-  addExample,
-  addShellFlags,
-  type EncoderFlags,
-  SAMPLE_PROJECT,
-  type ShellFlags,
-} from '../options.js'
-import { runCommand } from '../shell.js'
+import { addProjectFlags, addSampleExample, onProject, type ProjectFlags } from '../project-command.js'
 import { figure } from '../text.js'
 
-interface ForgetFlags extends ShellFlags, EncoderFlags {
+interface ForgetFlags extends ProjectFlags {
   readonly user: string
 }
 
@@ -20,10 +12,9 @@ export function define(command: Command): void {
       'Remove every trace of a person: their reviews and interactions, the vectors of their words, what reject files quote. Items they wrote about get new vectors and the index is made anew. Takes time in proportion to the project.',
     )
     .requiredOption('--user <id>', 'the person')
-  addDeviceFlags(addShellFlags(command)).action((flags: ForgetFlags) =>
-    runCommand(flags, async (shell) => {
-      const project = await shell.open(flags)
-      const report = await project.forget({ user: flags.user })
+  addProjectFlags(command).action((flags: ForgetFlags) =>
+    onProject(flags, async (project, shell) => {
+      const report = await project.forget({ user: flags.user }, shell.long)
       if (report.retrain) shell.note("What was trained on them still serves: run 'textrec train' again.")
       shell.print(report, () =>
         report.found
@@ -32,5 +23,5 @@ export function define(command: Command): void {
       )
     }),
   )
-  addExample(command, ...SAMPLE_PROJECT, 'textrec forget --dir books.textrec --user tolstoyan_runner')
+  addSampleExample(command, 'textrec forget --dir books.textrec --user tolstoyan_runner')
 }

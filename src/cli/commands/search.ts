@@ -1,18 +1,8 @@
 import { type Command, Option } from 'commander'
 import { answerTable, type ScoreKind } from '../answer.js'
-import {
-  type AskFlags,
-  addAskFlags,
-  addDeviceFlags,
-  addExample,
-  addShellFlags,
-  type EncoderFlags,
-  SAMPLE_PROJECT,
-  type ShellFlags,
-} from '../options.js'
-import { runCommand } from '../shell.js'
+import { addQuestionFlags, addSampleExample, onProject, type QuestionFlags } from '../project-command.js'
 
-interface SearchFlags extends ShellFlags, EncoderFlags, AskFlags {
+interface SearchFlags extends QuestionFlags {
   readonly mode?: 'hybrid' | 'vector' | 'text'
 }
 
@@ -26,7 +16,7 @@ export function define(command: Command): void {
   command
     .description('Items for a free text, by its words and by its meaning.')
     .argument('<text...>', 'what to look for; quotes are not needed')
-  addDeviceFlags(addAskFlags(addShellFlags(command)))
+  addQuestionFlags(command)
     .addOption(
       new Option(
         '--mode <name>',
@@ -34,17 +24,15 @@ export function define(command: Command): void {
       ).choices(['hybrid', 'vector', 'text']),
     )
     .action((words: string[], flags: SearchFlags) =>
-      runCommand(flags, async (shell) => {
-        const project = await shell.open(flags)
+      onProject(flags, async (project, shell) => {
         const { k, filter, mode } = flags
         const text = words.join(' ')
         const answer = await project.search(text, { k, filter, mode, signal: shell.long.signal })
         shell.print(answer, () => answerTable(`Items for "${text}"`, answer, SCORES[mode ?? 'hybrid']))
       }),
     )
-  addExample(
+  addSampleExample(
     command,
-    ...SAMPLE_PROJECT,
     'textrec search --dir books.textrec "a storm at sea"',
     `textrec search --dir books.textrec "a murder in a locked room" --filter '{"year": {"$gte": 1900}}' -k 5`,
   )
