@@ -1,6 +1,7 @@
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
+import type { NeighbourLists } from './neighbours.js'
 import {
   type CollaborativeParameters,
   type CollaborativeScorer,
@@ -49,15 +50,42 @@ export async function writeScorer(
  */
 export async function readScorer(folder: string, itemIds: readonly string[]): Promise<CollaborativeScorer> {
   const about = JSON.parse(await readFile(join(folder, ABOUT), 'utf8')) as About
+  const size = about.itemIds.length
+  if (size === itemIds.length && about.itemIds.every((id, i) => id === itemIds[i])) {
+    return readUnchanged(folder, about.parameters, size)
+  }
   const numberOf = new Map(itemIds.map((id, number) => [id, number]))
   const old = about.itemIds.map((id, position) => ({ position, number: numberOf.get(id) ?? -1 }))
   const kept = old.filter(({ number }) => number >= 0).sort((a, b) => a.number - b.number)
   const warm = Int32Array.from(kept, ({ number }) => number)
   const positions = Int32Array.from(kept, ({ position }) => position)
-  const size = about.itemIds.length
   return about.parameters.kind === 'ease'
     ? readEase(folder, about.parameters, warm, positions, size, itemIds.length)
     : readNeighbours(folder, about.parameters, warm, positions, size, itemIds.length)
+}
+
+/** For the catalogue that it was fitted on, if all of that was warm: nothing has to be moved. */
+async function readUnchanged(
+  folder: string,
+  parameters: CollaborativeParameters,
+  size: number,
+): Promise<CollaborativeScorer> {
+  const warm = Int32Array.from({ length: size }, (_, i) => i)
+  if (parameters.kind === 'ease') {
+    const weights = new Float32Array(await readNumbers(join(folder, WEIGHTS), 4 * size * size))
+    return new EaseScorer(warm, size, weights, parameters)
+  }
+  return new NeighbourScorer(warm, size, await readLists(folder, size), parameters)
+}
+
+async function readLists(folder: string, size: number): Promise<NeighbourLists> {
+  const starts = new Int32Array(await readNumbers(join(folder, STARTS), 4 * (size + 1)))
+  const bytes = 4 * starts[size]
+  return {
+    starts,
+    neighbours: new Int32Array(await readNumbers(join(folder, NEIGHBOURS), bytes)),
+    similarities: new Float32Array(await readNumbers(join(folder, SIMILARITIES), bytes)),
+  }
 }
 
 async function readEase(
@@ -69,9 +97,6 @@ async function readEase(
   itemCount: number,
 ): Promise<EaseScorer> {
   const stored = new Float32Array(await readNumbers(join(folder, WEIGHTS), 4 * size * size))
-  if (positions.length === size && positions.every((position, i) => position === i)) {
-    return new EaseScorer(warm, itemCount, stored, parameters)
-  }
   const n = warm.length
   const weights = new Float32Array(n * n)
   for (let i = 0; i < n; i++) {
@@ -88,21 +113,18 @@ async function readNeighbours(
   size: number,
   itemCount: number,
 ): Promise<NeighbourScorer> {
-  const oldStarts = new Int32Array(await readNumbers(join(folder, STARTS), 4 * (size + 1)))
-  const bytes = 4 * oldStarts[size]
-  const oldNeighbours = new Int32Array(await readNumbers(join(folder, NEIGHBOURS), bytes))
-  const oldSimilarities = new Float32Array(await readNumbers(join(folder, SIMILARITIES), bytes))
+  const old = await readLists(folder, size)
   const positionNow = new Int32Array(size).fill(-1)
   for (let i = 0; i < positions.length; i++) positionNow[positions[i]] = i
   const starts = new Int32Array(warm.length + 1)
   const neighbours: number[] = []
   const similarities: number[] = []
   for (let i = 0; i < warm.length; i++) {
-    for (let at = oldStarts[positions[i]]; at < oldStarts[positions[i] + 1]; at++) {
-      const neighbour = positionNow[oldNeighbours[at]]
+    for (let at = old.starts[positions[i]]; at < old.starts[positions[i] + 1]; at++) {
+      const neighbour = positionNow[old.neighbours[at]]
       if (neighbour < 0) continue
       neighbours.push(neighbour)
-      similarities.push(oldSimilarities[at])
+      similarities.push(old.similarities[at])
     }
     starts[i + 1] = neighbours.length
   }

@@ -44,8 +44,24 @@ export class Block {
     view: (row: number) => Float32Array,
     threads: number,
   ): Promise<Block> {
+    return Block.of(
+      first,
+      rows,
+      dim,
+      quantizeRows(rows, dim, (row) => view(first + row)),
+      threads,
+    )
+  }
+
+  /** The same from rows whose int8 form is known. */
+  static async of(
+    first: number,
+    rows: number,
+    dim: number,
+    { columns, ...quantized }: QuantizedRows,
+    threads: number,
+  ): Promise<Block> {
     const levels = await queryLevels()
-    const { columns, ...quantized } = quantizeRows(rows, dim, (row) => view(first + row))
     const session = await Session.create(productModel(columns, quantized.scales, dim, levels), { threads })
     return new Block(first, rows, dim, quantized, levels, session)
   }

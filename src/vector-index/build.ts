@@ -3,11 +3,15 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { aborted, throwIfAborted } from '../errors.js'
+import { row } from '../math/matrix.js'
 import { anything, choice, integer, number, type OptionTable, resolveOptions } from '../options.js'
 import type { Matrix, OnProgress } from '../types.js'
 import { checkEntries } from './checks.js'
+import { LOOSE_ROWS } from './exact-index.js'
 import { HnswProcess } from './hnsw-client.js'
 import { GRAPH, KEYS, VECTORS } from './manifest.js'
+import { quantizeRows } from './quantize.js'
+import { writeQuantized } from './quantized-files.js'
 import { RECALL_BAR, type Tuned } from './tune.js'
 import type { IndexKind } from './types.js'
 
@@ -96,7 +100,14 @@ function exactIndex(keys: Int32Array, vectors: Matrix, note?: string): BuiltInde
     dim: vectors.dim,
     recall: 1,
     note,
-    save: (folder) => saveVectors(folder, keys, vectors),
+    save: async (folder) => {
+      await saveVectors(folder, keys, vectors)
+      if (keys.length > LOOSE_ROWS)
+        await writeQuantized(
+          folder,
+          quantizeRows(keys.length, vectors.dim, (one) => row(vectors, one)),
+        )
+    },
     close: async () => undefined,
   }
 }

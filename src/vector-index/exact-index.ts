@@ -12,13 +12,13 @@ import {
   unitQuery,
 } from './checks.js'
 import { rowFilter } from './filter.js'
-import { quantizeQuery } from './quantize.js'
+import { type QuantizedRows, quantizeQuery } from './quantize.js'
 import { Rows } from './rows.js'
 import { floorOf, offerAll, offerPart, partOf } from './select.js'
 import type { Allowed, Neighbours, SearchOptions, VectorIndex } from './types.js'
 
 /** So many rows that are in no block are searched by a plain loop (0.1 ms); beyond it they become a block. */
-const LOOSE_ROWS = 512
+export const LOOSE_ROWS = 512
 /** A list of allowed keys is scored row by row while it is shorter than this share of all rows. */
 const FEW = 1 / 40
 /** Numbers in the score matrix of one batch: 16 MB. Between batches the event loop gets its turn. */
@@ -36,7 +36,7 @@ interface Question {
 interface State {
   readonly rows: Rows
   /** Consecutive blocks from row 0 on. */
-  readonly blocks: readonly Block[]
+  blocks: readonly Block[]
 }
 
 /**
@@ -72,10 +72,23 @@ export class ExactIndex implements VectorIndex {
     return ExactIndex.trusted(keys, vectors, options)
   }
 
-  /** `create` for entries that were checked before, as those of a published index were. */
-  static async trusted(keys: Int32Array, vectors: Matrix, options: ExactOptions = {}): Promise<ExactIndex> {
-    const index = new ExactIndex(new Rows(vectors.dim, keys, vectors.data), options)
-    await index.seal()
+  /**
+   * `create` for entries that were checked before, as those of a published index were.
+   * @param quantized the int8 form of all rows, where it is known
+   */
+  static async trusted(
+    keys: Int32Array,
+    vectors: Matrix,
+    options: ExactOptions = {},
+    quantized?: QuantizedRows,
+  ): Promise<ExactIndex> {
+    const { dim, rows } = vectors
+    const index = new ExactIndex(new Rows(dim, keys, vectors.data), options)
+    if (quantized === undefined) await index.seal()
+    else {
+      index.frozen = rows
+      index.state.blocks = [await Block.of(0, rows, dim, quantized, index.threads)]
+    }
     return index
   }
 

@@ -5,6 +5,7 @@ import { ExactIndex } from './exact-index.js'
 import { HnswIndex } from './hnsw-index.js'
 import { newGraph } from './hnsw-library.js'
 import { ARTIFACT_KIND, describe, GRAPH, type IndexManifest, KEYS, VECTORS } from './manifest.js'
+import { readQuantized } from './quantized-files.js'
 import { Rows } from './rows.js'
 import type { VectorIndex } from './types.js'
 
@@ -41,7 +42,8 @@ export async function openIndex(folder: string, expected: Expected): Promise<Ope
   const keys = new Int32Array((await readPayload(folder, files, KEYS, DAMAGED)).buffer)
   const data = new Float32Array((await readPayload(folder, files, VECTORS, DAMAGED)).buffer)
   if (manifest.graph === undefined) {
-    const index = await ExactIndex.trusted(keys, { data, rows: size, dim })
+    const quantized = await readQuantized(folder, files, size, dim)
+    const index = await ExactIndex.trusted(keys, { data, rows: size, dim }, {}, quantized)
     return { index, sequence: manifest.sequence, manifest }
   }
   await checkPayload(folder, files, GRAPH, DAMAGED)
