@@ -143,9 +143,8 @@ class Facts implements ItemFacts {
 
 /** The public form: ids and titles for keys, ranks from 1. */
 export function toItems(store: Store, picks: readonly Picked[]): RecommendedItem[] {
-  const items = store.items(picks.map(({ key }) => key))
-  return picks.flatMap(({ score, pinned }, i) => {
-    const item = items[i]
+  return picks.flatMap(({ key, score, pinned }, i) => {
+    const item = store.itemName(key)
     if (item === undefined) return []
     const title = item.title === undefined ? {} : { title: item.title }
     return [{ itemId: item.id, score, rank: i + 1, ...title, ...(pinned ? { pinned: true as const } : {}) }]

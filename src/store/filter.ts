@@ -1,6 +1,7 @@
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
 import { type AllItems, addKeys, type Bits, both, either, keysOf, without } from './bits.js'
+import type { Columns } from './columns.js'
 import type { Connection, Value } from './sqlite.js'
 
 export type FilterValue = string | number | boolean | Date
@@ -57,9 +58,9 @@ const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{
  * SQL is put together from constants only: whatever the filter says is a bound value.
  * @throws OPTION_INVALID naming the place in the filter.
  */
-export function filterItems(db: Connection, all: AllItems, filter: Filter): Int32Array {
+export function filterItems(db: Connection, all: AllItems, columns: Columns, filter: Filter): Int32Array {
   return db.read(() => {
-    const evaluation = new Evaluation(db, all)
+    const evaluation = new Evaluation(db, all, columns)
     const bits = evaluation.document(filter, 'filter', 0)
     evaluation.requireKnown()
     return keysOf(bits)
@@ -79,6 +80,7 @@ class Evaluation {
   constructor(
     private readonly db: Connection,
     private readonly all: AllItems,
+    private readonly columns: Columns,
   ) {
     this.size = all.size()
   }
@@ -189,6 +191,9 @@ class Evaluation {
     const kind = bounds[0].typed[0][0]
     const isRange = kind !== 't' && bounds.every(({ typed }) => typed.length === 1 && typed[0][0] === kind)
     if (isRange && name !== 'id' && name !== 'title') {
+      const limits = bounds.map(({ comparison, typed }) => ({ comparison, value: typed[0][1] as number }))
+      const known = this.columns.range(name, kind, limits)
+      if (known !== undefined) return this.marked(known)
       const condition = bounds.map(({ comparison }) => `${comparison} ?`).join(' AND value ')
       const bits = this.nothing()
       this.select(
@@ -219,6 +224,12 @@ class Evaluation {
   /** What is in all of them; every item if there are none. */
   private every(parts: readonly Bits[]): Bits {
     return parts.length === 0 ? this.all.get() : parts.reduce(both)
+  }
+
+  private marked(keys: Int32Array): Bits {
+    const bits = this.nothing()
+    for (let i = 0; i < keys.length; i++) bits[keys[i]] = 1
+    return bits
   }
 
   private nothing(): Bits {

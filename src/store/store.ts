@@ -3,6 +3,7 @@ import { AttributeRows } from './attributes.js'
 import { type BackupOptions, backupCatalog } from './backup.js'
 import { AllItems } from './bits.js'
 import { checkCatalog } from './check.js'
+import { Columns } from './columns.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
 import { type Filter, filterItems } from './filter.js'
 import { type ForgetCounts, type ForgetOptions, forgetUser } from './forget.js'
@@ -11,6 +12,7 @@ import { type History, type InteractionRange, readHistory, readInteractions } fr
 import { Ids } from './ids.js'
 import { type ItemVectorRow, type ItemVectors, type VectorChanges, VectorTable } from './item-vectors.js'
 import { Items, type StoredItem } from './items.js'
+import { type ItemName, ItemNames } from './names.js'
 import { absolutePath, BUSY_TIMEOUT, catalogPath, type OpenOptions, openCatalog } from './open.js'
 import { removeItems } from './remove.js'
 import { type ReviewRange, Reviews, type StoredReview } from './reviews.js'
@@ -57,6 +59,8 @@ export class Store {
   private readonly cache: Embeddings
   private readonly vectors: VectorTable
   private readonly allItems: AllItems
+  private readonly columns: Columns
+  private readonly names: ItemNames
 
   private constructor(
     readonly directory: string,
@@ -78,6 +82,8 @@ export class Store {
       this.reviewTable,
     )
     this.allItems = new AllItems(db, this.state)
+    this.columns = new Columns(db, this.state)
+    this.names = new ItemNames(db, this.watch)
     const spaces = new Spaces(db)
     this.cache = new Embeddings(db, spaces)
     this.vectors = new VectorTable(db, spaces, this.state)
@@ -210,6 +216,11 @@ export class Store {
     return this.itemTable.read(keys)
   }
 
+  /** Id and title of an item, from memory where it was asked for before. Undefined if the item is gone. */
+  itemName(key: number): ItemName | undefined {
+    return this.names.of(key)
+  }
+
   /** Every item in key order, read page by page: other calls may be made meanwhile. */
   eachItem(): Generator<StoredItem, void, undefined> {
     return this.itemTable.each()
@@ -244,7 +255,7 @@ export class Store {
 
   /** Keys of the items that pass, ascending. @throws OPTION_INVALID naming the place in the filter. */
   filterItems(filter: Filter): Int32Array {
-    return filterItems(this.db, this.allItems, filter)
+    return filterItems(this.db, this.allItems, this.columns, filter)
   }
 
   /** Items by words (BM25 over title, description and reviews), best first, ties by the smaller key. */
