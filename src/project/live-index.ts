@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
+import type { Changes } from '../recommend/memory.js'
 import type { Store } from '../store/index.js'
 import type { Dtype } from '../types.js'
 import { openIndex, type VectorIndex } from '../vector-index/index.js'
+import { ChangeLog } from './change-log.js'
 import { type LiveModel, openServingModel, type ServingModel } from './serving-model.js'
 
 /** The pointer in the catalogue: what is being served. One commit switches all of it. */
@@ -53,16 +55,15 @@ export interface Live {
   readonly state: LiveState
   readonly index: VectorIndex
   readonly model: ServingModel
-  /** The last vector change that the index holds: as long as it stays, so do all item vectors. */
-  readonly sequence: number
+  /** What has become of the item vectors while this index serves. */
+  readonly changes: Changes
 }
 
 interface Opened extends Live {
   /** Questions running on it; it is closed when it has been replaced and nobody uses it. */
   users: number
   retired: boolean
-  /** The last vector change that the index holds. */
-  sequence: number
+  readonly changes: ChangeLog
 }
 
 /** The index being served, kept in step with the catalogue: changes of any process count from the next call on. */
@@ -111,13 +112,13 @@ export class LiveIndex {
       if (replaced !== undefined) await retire(replaced)
     }
     const opened = this.opened as Opened
-    const changes = this.store.vectorChanges(opened.state.space, opened.sequence)
+    const changes = this.store.vectorChanges(opened.state.space, opened.changes.sequence)
     for (const key of changes.removed) opened.index.remove(key)
     for (let i = 0; i < changes.upserts.keys.length; i++) {
       const { data, dim } = changes.upserts.vectors
       opened.index.upsert(changes.upserts.keys[i], data.slice(i * dim, (i + 1) * dim))
     }
-    opened.sequence = changes.sequence
+    opened.changes.note(changes.sequence, [...changes.removed, ...changes.upserts.keys])
     this.seenCounter = counter
     return opened
   }
@@ -132,7 +133,7 @@ export class LiveIndex {
         fingerprint: state.space,
         dim: state.dim,
       })
-      return { state, index, model, sequence, users: 0, retired: false }
+      return { state, index, model, changes: new ChangeLog(sequence), users: 0, retired: false }
     } catch (error) {
       const now = requireLiveState(this.store)
       if (now.indexId === state.indexId) throw error

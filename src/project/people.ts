@@ -1,14 +1,17 @@
 import type { Crowd } from '../recommend/crowd.js'
+import { type Changes, Memory } from '../recommend/memory.js'
 import { type Sample, sampleOf } from '../recommend/scale.js'
 import { type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
 import type { History, Store } from '../store/index.js'
 import type { UserKey } from '../types.js'
 import type { Live } from './live-index.js'
 
-/** People whose tastes are kept; the one asked about longest ago goes first. */
+/** People whose tastes are kept; the one asked about longest ago goes first. About 10 kB each. */
 const MOST_KEPT = 4096
 /** The sample that scores are standardised by is drawn anew when the catalogue has grown or shrunk so much. */
 const SAMPLE_SHARE = 0.1
+/** In a catalogue up to this size the sample is all of it, and always as it is now. */
+const SMALL = 1024
 
 interface Kept {
   readonly history: History
@@ -16,53 +19,59 @@ interface Kept {
   readonly taste: Taste
   /** When the history was last compared with the catalogue's. */
   counter: number
+  /** The last change of item vectors that the taste has seen. */
+  sequence: number
+}
+
+interface Drawn {
+  readonly index: Live['index']
+  readonly size: number
+  readonly sequence: number
+  readonly sample: Sample
 }
 
 /**
- * The tastes of known people, in memory. They are made anew when their history, an item vector or the figures
- * about everybody have changed, whichever process changed them.
+ * The tastes of known people, in memory. They are made anew when their history, the vector of something in it
+ * or the figures about everybody have changed, whichever process changed them.
  */
 export class People {
   private readonly kept = new Map<UserKey, Kept>()
   private source: TasteSource | undefined
-  private sequence = -1
-  private sampled:
-    | { readonly index: Live['index']; readonly size: number; readonly sample: Sample }
-    | undefined
+  private drawn: Drawn | undefined
 
   constructor(private readonly store: Store) {}
 
-  /** What tastes are made from at this moment; the same object as long as nothing of it has changed. */
-  sourceOf({ index, model, sequence }: Live, crowd: Crowd): TasteSource {
+  /** What tastes are made from at this moment; the same object as long as nothing that concerns all has changed. */
+  sourceOf({ changes, index, model }: Live, crowd: Crowd): TasteSource {
     const { settings, space } = model
+    const sample = this.sampleOf(index, changes.sequence)
     const { source } = this
     const same =
       source?.index === index &&
       source.crowd === crowd &&
       source.space === space &&
       source.settings === settings &&
-      this.sequence === sequence
-    if (same) return source
-    this.sequence = sequence
-    this.source = { index, crowd, space, settings, sample: this.sampleOf(index) }
-    return this.source
+      source.sample === sample
+    if (!same) this.source = { index, crowd, space, settings, sample }
+    return this.source as TasteSource
   }
 
-  async tasteOf(user: UserKey, source: TasteSource): Promise<Taste> {
+  /** @param changes of the index that `source` names */
+  async tasteOf(user: UserKey, source: TasteSource, changes: Changes): Promise<Taste> {
     const counter = this.store.changeCounter()
+    const { sequence } = changes
     const known = this.kept.get(user)
-    if (known?.source === source && known.counter === counter) {
-      this.keep(user, known)
-      return known.taste
+    if (known?.source === source && stillHolds(known, changes)) {
+      if (known.counter === counter || sameHistory(known.history, this.store.historyOf(user))) {
+        known.counter = counter
+        known.sequence = sequence
+        this.keep(user, known)
+        return known.taste
+      }
     }
     const history = this.store.historyOf(user)
-    if (known?.source === source && sameHistory(known.history, history)) {
-      known.counter = counter
-      this.keep(user, known)
-      return known.taste
-    }
-    const taste = await tasteOf(source, history)
-    this.keep(user, { history, source, taste, counter })
+    const taste = { ...(await tasteOf(source, history)), memory: new Memory(changes) }
+    this.keep(user, { history, source, taste, counter, sequence })
     return taste
   }
 
@@ -76,21 +85,26 @@ export class People {
   forget(): void {
     this.kept.clear()
     this.source = undefined
-    this.sampled = undefined
+    this.drawn = undefined
   }
 
-  private sampleOf(index: Live['index']): Sample {
-    const { sampled } = this
-    const drift = sampled === undefined ? 0 : Math.abs(index.size - sampled.size) / Math.max(1, sampled.size)
-    if (sampled?.index === index && drift <= SAMPLE_SHARE && index.size > SMALL) return sampled.sample
+  private sampleOf(index: Live['index'], sequence: number): Sample {
+    const { drawn } = this
+    if (drawn?.index === index) {
+      const drift = Math.abs(index.size - drawn.size) / Math.max(1, drawn.size)
+      if (index.size > SMALL ? drift <= SAMPLE_SHARE : drawn.sequence === sequence) return drawn.sample
+    }
     const sample = sampleOf(index, this.store.filterItems({}))
-    this.sampled = { index, size: index.size, sample }
+    this.drawn = { index, size: index.size, sequence, sample }
     return sample
   }
 }
 
-/** In a catalogue up to this size the sample is all of it, and always as it is now. */
-const SMALL = 1024
+/** Whether nothing in somebody's history has got another vector since their taste was made. */
+function stillHolds({ sequence, taste }: Kept, changes: Changes): boolean {
+  if (sequence === changes.sequence) return true
+  return changes.since(sequence)?.some((key) => taste.seen.has(key)) === false
+}
 
 function sameHistory(a: History, b: History): boolean {
   if (a.items.length !== b.items.length) return false

@@ -5,6 +5,7 @@ import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { type Crowded, everyone, nearestPeople } from '../recommend/audience.js'
 import { reasonsFor } from '../recommend/explain.js'
+import type { Changes } from '../recommend/memory.js'
 import { textScore } from '../recommend/pool.js'
 import { type Question, recommendFor, type Shelf, toItems } from '../recommend/recommend.js'
 import { scoreOf, type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
@@ -35,6 +36,7 @@ type Who = Pick<RecommendOptions, 'user' | 'likes' | 'dislikes' | 'text' | 'sign
 interface Desk extends Shelf {
   readonly source: TasteSource
   readonly state: LiveState
+  readonly changes: Changes
 }
 
 /** The half of a project that answers for people: recommendations, audiences, reasons. */
@@ -67,7 +69,7 @@ export class Recommending {
       }
       const keys = users.map((id) => this.requireUser(id))
       const tastes: Taste[] = []
-      for (const key of keys) tastes.push(await this.people.tasteOf(key, desk.source))
+      for (const key of keys) tastes.push(await this.people.tasteOf(key, desk.source, desk.changes))
       const answers = await this.answer(desk, tastes, resolved)
       return answers.map((answer, i) => ({ userId: users[i], ...answer }))
     })
@@ -152,7 +154,8 @@ export class Recommending {
       this.compactor.consider(live)
       const crowd = await this.crowd.get(live.model.settings)
       const source = this.people.sourceOf(live, crowd)
-      return question({ store: this.store, index: live.index, crowd, source, state: live.state }, live)
+      const { changes, index, state } = live
+      return question({ store: this.store, index, crowd, source, state, changes }, live)
     })
   }
 
@@ -162,7 +165,8 @@ export class Recommending {
       const keys = this.store.userKeys(userIds)
       const known = userIds.filter((_, i) => keys[i] !== undefined)
       const tastes: Taste[] = []
-      for (const key of keys) if (key !== undefined) tastes.push(await this.people.tasteOf(key, desk.source))
+      for (const key of keys)
+        if (key !== undefined) tastes.push(await this.people.tasteOf(key, desk.source, desk.changes))
       const answers = await this.answer(desk, tastes, rules)
       return answers.map((answer, i) => ({ userId: known[i], ...answer }))
     })
@@ -197,7 +201,7 @@ export class Recommending {
     const words = text?.trim() ?? ''
     const key = user === undefined ? undefined : this.requireUser(user)
     const says = likes.length > 0 || dislikes.length > 0 || words !== ''
-    if (key !== undefined && !says) return this.people.tasteOf(key, desk.source)
+    if (key !== undefined && !says) return this.people.tasteOf(key, desk.source, desk.changes)
     const said = {
       likes: likes.map((id) => requireItem(this.store, id)),
       dislikes: dislikes.map((id) => requireItem(this.store, id)),

@@ -1,5 +1,8 @@
 import type { CollaborativeScorer } from '../collaborative/index.js'
 
+/** Scores that differ less than this do not differ. */
+const LEAST_VARIANCE = 1e-12
+
 export interface RatingRange {
   readonly lowest: number
   readonly highest: number
@@ -30,6 +33,8 @@ export class Crowd implements CrowdParts {
   readonly popularity: Opinions | undefined
   private readonly meanLog: number
   private readonly deviationLog: number
+  /** [warm] where scores are added up: one person at a time. */
+  private scratch: Float32Array | undefined
 
   constructor(parts: CrowdParts) {
     this.keys = parts.keys
@@ -87,30 +92,43 @@ export class Crowd implements CrowdParts {
     if (this.scorer === undefined) return undefined
     const positions = [...liked].map((key) => this.position(key)).filter((at) => at !== -1)
     if (positions.length === 0) return undefined
-    const scores = this.scorer.scoresOf({ items: Int32Array.from(positions) })
-    const rest = scores.slice()
-    for (const key of seen) {
-      const at = this.position(key)
-      if (at !== -1) rest[at] = Number.NaN
-    }
-    const { mean, deviation } = meanAndDeviation(rest)
+    this.scratch ??= new Float32Array(this.keys.length)
+    const scores = this.scorer.scoresOf({ items: Int32Array.from(positions) }, this.scratch)
+    const listed = nonZero(scores)
+    const { mean, deviation } = this.scaleOf(scores, listed, seen)
     if (deviation === 0) return undefined
-    const keys: number[] = []
-    const standardised: number[] = []
-    for (let at = 0; at < scores.length; at++) {
-      if (scores[at] === 0) continue
-      keys.push(this.keys[at])
-      standardised.push((scores[at] - mean) / deviation)
-    }
     return new Opinions(
-      Int32Array.from(keys),
-      Float32Array.from(standardised),
+      listed.map((at) => this.keys[at]),
+      Float32Array.from(listed, (at) => (scores[at] - mean) / deviation),
       -mean / deviation,
       this,
       mean,
       deviation,
     )
   }
+
+  /** Mean and deviation over the warm items that are not in `seen`. Most scores are 0 and need no look. */
+  private scaleOf(scores: Float32Array, listed: Int32Array, seen: ReadonlySet<number>) {
+    const gone = new Set<number>()
+    for (const key of seen) {
+      const at = this.position(key)
+      if (at !== -1) gone.add(at)
+    }
+    const count = this.keys.length - gone.size
+    const counted = listed.filter((at) => !gone.has(at))
+    const mean = count === 0 ? 0 : counted.reduce((sum, at) => sum + scores[at], 0) / count
+    let squares = (count - counted.length) * mean ** 2
+    for (const at of counted) squares += (scores[at] - mean) ** 2
+    const variance = count === 0 ? 0 : squares / count
+    return { mean, deviation: variance > LEAST_VARIANCE ? Math.sqrt(variance) : 0 }
+  }
+}
+
+function nonZero(scores: Float32Array): Int32Array {
+  const found = new Int32Array(scores.length)
+  let size = 0
+  for (let at = 0; at < scores.length; at++) if (scores[at] !== 0) found[size++] = at
+  return found.slice(0, size)
 }
 
 /** Standardised scores of some items; items that the interactions know and that are not listed have `floor`. */
@@ -187,5 +205,5 @@ export function meanAndDeviation(values: Float32Array): {
   let squares = 0
   for (const value of values) if (!Number.isNaN(value)) squares += (value - mean) ** 2
   const variance = count === 0 ? 0 : squares / count
-  return { mean, deviation: variance > 1e-12 ? Math.sqrt(variance) : 0 }
+  return { mean, deviation: variance > LEAST_VARIANCE ? Math.sqrt(variance) : 0 }
 }

@@ -45,7 +45,7 @@ export async function gather(
   let lowest = Number.NEGATIVE_INFINITY
   let exhausted = true
   if (taste.vector !== undefined) {
-    const found = nearest ?? (await index.search(taste.vector, fetched, { allowed }))
+    const found = nearest ?? (await search(index, taste, taste.vector, fetched, allowed))
     found.keys.forEach((key, i) => {
       keys.add(key)
       text.set(key, found.scores[i])
@@ -85,6 +85,18 @@ export async function gather(
   // For items without interactions the text counts in full.
   const bound = Math.max(words, taste.textWeight * words + crowd)
   return { keys: all, scores, complete: exhausted, bound: exhausted ? Number.NEGATIVE_INFINITY : bound }
+}
+
+function search(
+  index: VectorIndex,
+  { memory }: Taste,
+  vector: Float32Array,
+  count: number,
+  allowed: Int32Array | undefined,
+): Promise<Neighbours> {
+  return memory !== undefined && allowed === undefined
+    ? memory.nearest(index, vector, count)
+    : index.search(vector, count, { allowed })
 }
 
 /** The same first look for many people at once. @returns what `gather` takes as `nearest`, per person */

@@ -1,6 +1,7 @@
 import type { Basis } from '../types.js'
 import type { VectorIndex } from '../vector-index/index.js'
 import type { Crowd, Opinions } from './crowd.js'
+import type { Memory } from './memory.js'
 import { historyWeights, type Signal, TASTE } from './person.js'
 import { type Sample, textScale } from './scale.js'
 import type { ServingSettings } from './serving.js'
@@ -29,6 +30,8 @@ export interface Taste {
   /** Weights of the two standardised scores; an item that one of them does not know has its mean there: 0. */
   readonly textWeight: number
   readonly crowdWeight: number
+  /** What the index said about this person, where they are kept in memory. */
+  readonly memory?: Memory
 }
 
 /** What tastes are made from. */
