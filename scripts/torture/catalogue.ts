@@ -9,6 +9,8 @@ export interface CatalogueEntry {
 /** Every test, in the order in which they run: quick ones first. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: 'damaged', load: () => import('./damaged.js') },
+  { name: 'hostile', load: () => import('./hostile.js') },
   { name: 'export', load: () => import('./export.js') },
   { name: 'kill', load: () => import('./kill.js') },
+  { name: 'points', load: () => import('./points.js') },
 ]

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isTextrecError, type Recommender } from '../../src/index.js'
 import { Store } from '../../src/store/index.js'
-import { Child } from './children.js'
 import { BASE, earlyAnswers, makeBase, openBase, personalAnswers } from './export-project.js'
+import { Talker } from './talker.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
 
 /** Exports of a project that another process writes to, adds to and indexes anew all the while. */
@@ -113,14 +113,13 @@ function batchesIn(folder: string): { readonly whole: number; readonly partial: 
 
 class Writer {
   batches = 0
-  private readonly child: Child
+  private readonly child: Talker
   private listeners: (() => void)[] = []
   private resting = false
 
   constructor(folder: string) {
     const program = fileURLToPath(new URL('./export-writer.js', import.meta.url))
-    this.child = new Child(process.execPath, [program, folder, String(BASE.items)])
-    this.child.onLine((line) => {
+    this.child = new Talker(process.execPath, [program, folder, String(BASE.items)], (line) => {
       if (line === 'paused') this.resting = true
       else this.batches = Number(line) + 1
       for (const listener of this.listeners) listener()
@@ -136,26 +135,24 @@ class Writer {
 
   async pause(): Promise<void> {
     this.resting = false
-    this.child.process.stdin?.write('pause\n')
+    this.child.tell('pause')
     await this.until(() => this.resting)
   }
 
   go(): void {
-    this.child.process.stdin?.write('go\n')
+    this.child.tell('go')
   }
 
   /** @throws what the writer said if it ended by itself, or badly */
   async end(): Promise<void> {
-    this.child.process.stdin?.end()
-    const { code, signal, stderr } = await this.child.ended
-    if (code !== 0) throw new Error(`The writer ended with ${code ?? signal}: ${stderr.slice(-2000)}`)
+    const bad = await this.child.end()
+    if (bad !== undefined) throw new Error(`The writer ended badly: ${bad}`)
   }
 
   private until(done: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const dead = this.child.process.exitCode !== null || this.child.process.signalCode !== null
-        if (!done() && !dead) return
+        if (!done() && !this.child.hasEnded) return
         this.listeners = this.listeners.filter((listener) => listener !== look)
         if (done()) resolve()
         else reject(new Error('The writer has ended.'))

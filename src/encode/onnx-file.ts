@@ -18,6 +18,8 @@ const MAX_DEPTH = 32
 /** Exporters write one file beside the model; some write one per tensor. */
 const MAX_LOCATIONS = 10_000
 const MAX_LOCATION_BYTES = 4096
+/** An encoder of 24 layers has some 50,000. Beyond this a file only wastes time. */
+const MAX_FIELDS = 2_000_000
 
 /**
  * The files beside an ONNX file that hold its weights, as absolute paths. The file is walked through with its
@@ -68,8 +70,9 @@ function collect(file: WireFile, end: number, message: string, locations: Set<st
   let key: string | undefined
   let value: string | undefined
   while (file.position < end) {
-    const tag = file.varint()
+    const tag = file.tag()
     const field = Math.floor(tag / 8)
+    if (field === 0) throw new Error('a field without a number')
     const wire = tag % 8
     const child = CHILDREN[message]?.[field]
     if (child !== undefined && wire === LENGTH_DELIMITED) {
@@ -99,6 +102,7 @@ const WINDOW = 65_536
 class WireFile {
   readonly size: number
   position = 0
+  private fields = 0
   private readonly descriptor: number
   private readonly window = Buffer.alloc(WINDOW)
   private windowStart = 0
@@ -111,6 +115,12 @@ class WireFile {
 
   close(): void {
     closeSync(this.descriptor)
+  }
+
+  /** What the next field is: its number times 8, and its wire type. */
+  tag(): number {
+    if (++this.fields > MAX_FIELDS) throw new Error(`more than ${MAX_FIELDS} fields`)
+    return this.varint()
   }
 
   /** An unsigned number; beyond 2^53 roughly right, which is beyond the end of any file as well. */
