@@ -61,4 +61,5 @@ export type {
   RecommendedItem,
   Review,
   SentenceReason,
+  Snippet,
 } from './types.js'

@@ -82,6 +82,13 @@ export type DtypeChoice = Dtype | 'auto'
 /** What an answer rests on: text alone, a trained adapter, text and collaborative scores together, popularity. */
 export type Basis = 'frozen text' | 'adapter' | 'fused' | 'popular'
 
+/** Words that stand in for a title. */
+export interface Snippet {
+  /** One line of at most 120 characters; … at its end says that the text goes on. */
+  readonly text: string
+  readonly source: 'description' | 'review'
+}
+
 export interface RecommendedItem {
   readonly itemId: string
   /** Bigger is better. Comparable within one answer only. */
@@ -89,6 +96,8 @@ export interface RecommendedItem {
   /** 1 is the best. */
   readonly rank: number
   readonly title?: string
+  /** For items without a title, down to rank 100: how their own text or their most telling review begins. */
+  readonly snippet?: Snippet
   /** The rules put it where it is, whatever its score. */
   readonly pinned?: true
   /** Why; only when asked for. */

@@ -1,4 +1,4 @@
-import type { Answer } from '../index.js'
+import type { Answer, Snippet } from '../index.js'
 import { table } from './table.js'
 
 /**
@@ -16,6 +16,12 @@ export function answerTable(asked: string, answer: Answer, kind: ScoreKind): str
   return `${asked} (basis: ${answer.basis})\n\n${rankTable(answer, kind)}`
 }
 
+/** What stands in for a title, so that nobody takes it for one. */
+export function quoted(snippet: Snippet | undefined): string {
+  if (snippet === undefined) return ''
+  return snippet.source === 'review' ? `a review: “${snippet.text}”` : `“${snippet.text}”`
+}
+
 /** Only the ranked items. Scores have four digits: those of fused answers are small. */
 function rankTable(answer: Answer, kind: ScoreKind): string {
   return table(
@@ -25,11 +31,11 @@ function rankTable(answer: Answer, kind: ScoreKind): string {
       { head: 'id', least: 12 },
       { head: 'title', least: 16 },
     ],
-    answer.items.map(({ rank, score, itemId, title }) => [
+    answer.items.map(({ rank, score, itemId, title, snippet }) => [
       String(rank),
       score.toFixed(4),
       itemId,
-      title ?? '',
+      title ?? quoted(snippet),
     ]),
   )
 }

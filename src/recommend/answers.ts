@@ -1,6 +1,8 @@
 import { TextrecError } from '../errors.js'
+import { nearest } from '../options.js'
 import type { Store } from '../store/index.js'
-import type { Answer, Basis, ItemKey } from '../types.js'
+import type { Answer, Basis, ItemKey, RecommendedItem } from '../types.js'
+import { snippetOf } from './snippet.js'
 
 /** Keys with scores, best first. */
 export interface Scored {
@@ -8,35 +10,53 @@ export interface Scored {
   readonly scores: Float32Array
 }
 
-/** The public form of a ranking: ids and titles for keys, ranks from 1. */
+/** The public form of a ranking: ids and titles for keys, ranks from 1. Items that are gone are left out. */
 export function toAnswer(store: Store, basis: Basis, { keys, scores }: Scored): Answer {
-  const items = store.items(Array.from(keys) as ItemKey[])
   return {
     basis,
-    items: items.flatMap((item, i) =>
-      item === undefined
-        ? []
-        : [
-            {
-              itemId: item.id,
-              score: scores[i],
-              rank: i + 1,
-              ...(item.title === undefined ? {} : { title: item.title }),
-            },
-          ],
-    ),
+    items: Array.from(keys).flatMap((key, i) => {
+      const name = nameOf(store, key as ItemKey, i + 1)
+      if (name === undefined) return []
+      const { itemId, ...words } = name
+      return [{ itemId, score: scores[i], rank: i + 1, ...words }]
+    }),
   }
 }
 
-/** The key of an item that must exist. @throws NOT_FOUND */
+/** What a person knows an item by: its id, and its title or something in its place. Undefined if it is gone. */
+export function nameOf(
+  store: Store,
+  key: ItemKey,
+  rank: number,
+): Pick<RecommendedItem, 'itemId' | 'title' | 'snippet'> | undefined {
+  const name = store.itemName(key)
+  if (name === undefined) return undefined
+  const { id: itemId, title } = name
+  if (title !== undefined) return { itemId, title }
+  const snippet = snippetOf(store, key, rank)
+  return snippet === undefined ? { itemId } : { itemId, snippet }
+}
+
+/** Ids that begin alike, of which the nearest is looked for. */
+const ALIKE = 1000
+
+/** The key of an item that must exist. @throws NOT_FOUND, naming the nearest id if there is one by little work */
 export function requireItem(store: Store, id: string): ItemKey {
   const key = store.itemKey(id)
-  if (key === undefined) {
-    throw new TextrecError(
-      'NOT_FOUND',
-      `There is no item ${JSON.stringify(id)}.`,
-      'Ids are taken as they stand in the files; similarToItem() asks about an item that is not stored.',
-    )
-  }
-  return key
+  if (key !== undefined) return key
+  const near = nearestId(store, id)
+  throw new TextrecError(
+    'NOT_FOUND',
+    `There is no item ${JSON.stringify(id)}.`,
+    near === undefined
+      ? 'Ids are taken as they stand in the files; similarToItem() asks about an item that is not stored.'
+      : `Did you mean ${JSON.stringify(near)}?`,
+  )
+}
+
+/** The same id in other letters, or one within two edits whose first half is the same. */
+function nearestId(store: Store, id: string): string | undefined {
+  const inOtherLetters = [id.trim(), id.trim().toUpperCase(), id.trim().toLowerCase()]
+  const same = inOtherLetters.find((other) => store.itemKey(other) !== undefined)
+  return same ?? nearest(id, store.itemIdsFrom(id.slice(0, Math.ceil(id.length / 2)), ALIKE))
 }

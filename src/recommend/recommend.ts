@@ -1,6 +1,7 @@
 import type { Store, StoredItem } from '../store/index.js'
-import type { Basis, RecommendedItem } from '../types.js'
+import type { Basis, ItemKey, RecommendedItem } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
+import { nameOf } from './answers.js'
 import type { Crowd } from './crowd.js'
 import { gather, nearestForMany, type Pool, type Range, textScore } from './pool.js'
 import { applyRules, type ItemFacts, type Picked, type Rules } from './rules.js'
@@ -144,9 +145,9 @@ class Facts implements ItemFacts {
 /** The public form: ids and titles for keys, ranks from 1. */
 export function toItems(store: Store, picks: readonly Picked[]): RecommendedItem[] {
   return picks.flatMap(({ key, score, pinned }, i) => {
-    const item = store.itemName(key)
-    if (item === undefined) return []
-    const title = item.title === undefined ? {} : { title: item.title }
-    return [{ itemId: item.id, score, rank: i + 1, ...title, ...(pinned ? { pinned: true as const } : {}) }]
+    const name = nameOf(store, key as ItemKey, i + 1)
+    if (name === undefined) return []
+    const { itemId, ...words } = name
+    return [{ itemId, score, rank: i + 1, ...words, ...(pinned ? { pinned: true as const } : {}) }]
   })
 }

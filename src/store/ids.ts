@@ -51,6 +51,14 @@ export class Ids<Key extends number> {
     return Array.from(keys, (key) => found.get(key))
   }
 
+  /** At most so many ids that begin like this, in their order. */
+  beginningWith(prefix: string, most: number): string[] {
+    return this.db
+      .prepareRaw<[string]>(`SELECT id FROM ${this.table} WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`)
+      .all(prefix, `${prefix}\u{10FFFF}`, most)
+      .map(([id]) => id)
+  }
+
   /** Every key and id, in key order. */
   all(): { keys: number[]; ids: string[] } {
     const keys: number[] = []

@@ -124,6 +124,14 @@ export class Reviews {
     return this.ofMany([item], range).get(item) ?? []
   }
 
+  /** At most so many of an item's reviews, the newest first. */
+  newestOf(item: ItemKey, most: number): StoredReview[] {
+    return this.db
+      .prepareRaw<ReviewRow>(`${SELECT} WHERE r.item = ? ORDER BY r.time DESC, r.key DESC LIMIT ?`)
+      .all(item, most)
+      .map(storedReview)
+  }
+
   /** Reviews by item, each oldest first, then in order of arrival. Items without any are absent. */
   ofMany(items: ArrayLike<number>, range: ReviewRange = {}): Map<ItemKey, StoredReview[]> {
     const byItem = new Map<ItemKey, StoredReview[]>()

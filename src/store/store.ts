@@ -176,6 +176,11 @@ export class Store {
     return this.itemTableIds.key(id)
   }
 
+  /** At most so many ids that begin like this, in their order. */
+  itemIdsFrom(prefix: string, most: number): string[] {
+    return this.itemTableIds.beginningWith(prefix, most)
+  }
+
   itemKeys(ids: readonly string[]): (ItemKey | undefined)[] {
     return this.itemTableIds.keys(ids)
   }
@@ -229,6 +234,11 @@ export class Store {
   /** An item's reviews, oldest first, then in order of arrival. */
   reviewsOf(item: ItemKey, range: ReviewRange = {}): StoredReview[] {
     return this.reviewTable.of(item, range)
+  }
+
+  /** At most so many of an item's reviews, the newest first. */
+  newestReviewsOf(item: ItemKey, most: number): StoredReview[] {
+    return this.reviewTable.newestOf(item, most)
   }
 
   /** The same for many items; those without reviews are absent. */
