@@ -40,6 +40,8 @@ export interface TrainingOptions {
   readonly state?: TrainingState
   /** Writes new state over old where that is safe; only tests turn it off. */
   readonly inPlace?: boolean
+  /** Steps in one run of the graph; `step` then takes a batch of `trainingStep`'s names. Default 1. */
+  readonly unroll?: number
 }
 
 /**
@@ -51,7 +53,7 @@ export class Training {
   private constructor(
     readonly definition: TrainingStep,
     private readonly session: Session,
-    private readonly options: TrainingOptions & { readonly adam: AdamOptions },
+    private readonly options: TrainingOptions & { readonly adam: AdamOptions; readonly unroll: number },
     private readonly current: Map<string, Tensor>,
     private readonly spare: Map<string, Tensor>,
     private taken: number,
@@ -59,8 +61,8 @@ export class Training {
 
   static async create(model: TrainingModel, given: Partial<TrainingOptions> = {}): Promise<Training> {
     const adam = { ...ADAM_DEFAULTS, ...given.adam }
-    const options = { device: 'cpu' as Device, threads: 0, seed: 1, inPlace: true, ...given, adam }
-    const step = trainingStep(model, adam)
+    const options = { device: 'cpu' as Device, threads: 0, seed: 1, inPlace: true, unroll: 1, ...given, adam }
+    const step = trainingStep(model, adam, options.unroll)
     const start = options.state?.tensors ?? initialState(step.parameters, options.seed)
     const current = new Map<string, Tensor>()
     const spare = new Map<string, Tensor>()
@@ -93,17 +95,23 @@ export class Training {
     return new Set(Array.from(this.current.values(), ({ location }) => location))
   }
 
-  /** One step down. @returns the batch's loss and the norm of its gradient, both before the step. */
+  /** One step down, or as many as are unrolled. @returns the batch's loss and the norm of its gradient, both before the step. */
   async step(batch: Batch, rate: number): Promise<{ loss: number; norm: number }> {
     const feeds: { [name: string]: Tensor } = {
       ...Object.fromEntries(this.current),
       rate: tensor('float32', Float32Array.of(rate), []),
-      bias: tensor('float32', stepScalars(this.taken + 1, this.options.adam), [2]),
+      bias: tensor('float32', this.corrections(), [2 * this.options.unroll]),
     }
     for (const spec of this.definition.batch) feeds[spec.name] = batchTensor(spec, batch)
     const results = this.options.device === 'webgpu' ? await this.onDevice(feeds) : await this.onCpu(feeds)
-    this.taken++
+    this.taken += this.options.unroll
     return { loss: (results.loss.data as Float32Array)[0], norm: (results.norm.data as Float32Array)[0] }
+  }
+
+  private corrections(): Float32Array {
+    const { unroll, adam } = this.options
+    const each = Array.from({ length: unroll }, (_, i) => [...stepScalars(this.taken + 1 + i, adam)])
+    return Float32Array.from(each.flat())
   }
 
   private async onCpu(feeds: { readonly [name: string]: Tensor }) {

@@ -77,32 +77,74 @@ export interface TrainingStep {
  *
  * Inputs: the batch; 'w:', 'm:', 'v:' + name per parameter; 'rate' and 'bias' [2], which the caller takes from
  * `stepScalars`. Outputs: 'loss', 'norm' (of all gradients, before clipping) and 'next:' + state name.
+ * @param unroll steps in the one graph, one after the other: each batch input once per step, with '#0', '#1' and so
+ *   on behind its name; 'bias' [2 * unroll]; 'loss' is the mean over the steps and 'norm' that of the last
  */
-export function trainingStep(model: TrainingModel, options: Partial<AdamOptions> = {}): TrainingStep {
+export function trainingStep(
+  model: TrainingModel,
+  options: Partial<AdamOptions> = {},
+  unroll = 1,
+): TrainingStep {
   const adam = { ...ADAM_DEFAULTS, ...options }
   const graph = new Graph(model.name)
   const ops = new Ops(graph)
   const parameters: ParameterSpec[] = []
   const batch: BatchSpec[] = []
-  const weights: Value[] = []
-  const loss = model.loss({
-    ops,
-    parameter(name, shape, initial, decay = shape.length > 1) {
-      parameters.push({ name, shape, initial, decay })
-      weights.push(graph.input(stateName('w', name), 'float32', shape))
-      return weights.at(-1)!
-    },
-    batch(name, type, shape) {
-      batch.push({ name, type, shape: shape as readonly number[] })
-      return graph.input(name, type as ElementType, shape)
-    },
-  })
+  const state = new Map<string, Value>()
   const rate = graph.input('rate', 'float32', [])
-  const bias = graph.input('bias', 'float32', [2])
-  const bias1 = ops.reshape(ops.slice(bias, 0, 0, 1), [])
-  const bias2 = ops.reshape(ops.slice(bias, 0, 1, 2), [])
-  const raw = gradients(graph, loss, weights)
-  const norm = globalNorm(ops, raw)
+  const bias = graph.input('bias', 'float32', [2 * unroll])
+  const losses: Value[] = []
+  let norm: Value | undefined
+  for (let step = 0; step < unroll; step++) {
+    const weights: Value[] = []
+    const loss = model.loss({
+      ops,
+      parameter(name, shape, initial, decay = shape.length > 1) {
+        if (step === 0) {
+          parameters.push({ name, shape, initial, decay })
+          for (const kind of STATE_KINDS) {
+            state.set(stateName(kind, name), graph.input(stateName(kind, name), 'float32', shape))
+          }
+        }
+        weights.push(state.get(stateName('w', name))!)
+        return weights.at(-1)!
+      },
+      batch(name, type, shape) {
+        const fed = unroll === 1 ? name : `${name}#${step}`
+        batch.push({ name: fed, type, shape: shape as readonly number[] })
+        return graph.input(fed, type as ElementType, shape)
+      },
+    })
+    losses.push(loss)
+    const raw = gradients(graph, loss, weights)
+    norm = globalNorm(ops, raw)
+    const corrections = [0, 1].map((i) => ops.reshape(ops.slice(bias, 0, 2 * step + i, 2 * step + i + 1), []))
+    update(ops, adam, { parameters, state, raw, norm, rate, corrections })
+  }
+  graph.output('loss', unroll === 1 ? losses[0] : ops.div(losses.reduce(ops.add), unroll))
+  graph.output('norm', norm!)
+  for (const [name, value] of state) graph.output(nextName(name), value)
+  return { graph, parameters, batch, inPlace: overwritable(graph, state) }
+}
+
+interface Update {
+  readonly parameters: readonly ParameterSpec[]
+  /** By state name: what is known before the update, and after it what has become of it. */
+  readonly state: Map<string, Value>
+  /** The gradient of each parameter. */
+  readonly raw: readonly Value[]
+  readonly norm: Value
+  readonly rate: Value
+  /** `stepScalars`, one by one. */
+  readonly corrections: readonly Value[]
+}
+
+function update(
+  ops: Ops,
+  adam: AdamOptions,
+  { parameters, state, raw, norm, rate, corrections }: Update,
+): void {
+  const [bias1, bias2] = corrections
   const clip = adam.clipNorm > 0 ? ops.div(adam.clipNorm, maximum(ops, norm, adam.clipNorm)) : ops.value(1)
   // Scalars are multiplied with each other first: every operation on a table is a pass over it.
   const meanShare = ops.mul(clip, 1 - adam.beta1)
@@ -110,28 +152,15 @@ export function trainingStep(model: TrainingModel, options: Partial<AdamOptions>
   const keep = ops.sub(1, ops.mul(rate, adam.weightDecay))
   const stepSize = ops.div(ops.mul(rate, bias1), bias2)
   const epsilon = ops.div(adam.epsilon, bias2)
-  const written = new Map<string, Value>()
-  for (const [i, { name, shape, decay }] of parameters.entries()) {
-    const w = weights[i]
-    const m = graph.input(stateName('m', name), 'float32', shape)
-    const v = graph.input(stateName('v', name), 'float32', shape)
+  for (const [i, { name, decay }] of parameters.entries()) {
+    const [w, m, v] = STATE_KINDS.map((kind) => state.get(stateName(kind, name))!)
     const square = ops.mul(raw[i], raw[i])
     const m2 = ops.add(ops.mul(m, adam.beta1), ops.mul(raw[i], meanShare))
     const v2 = ops.add(ops.mul(v, adam.beta2), ops.mul(square, squareShare))
     const change = ops.mul(ops.div(m2, ops.add(ops.sqrt(v2), epsilon)), stepSize)
     const w2 = ops.sub(decay && adam.weightDecay > 0 ? ops.mul(w, keep) : w, change)
-    for (const [kind, value] of [
-      ['w', w2],
-      ['m', m2],
-      ['v', v2],
-    ] as const) {
-      written.set(stateName(kind, name), value)
-    }
+    for (const [at, value] of [w2, m2, v2].entries()) state.set(stateName(STATE_KINDS[at], name), value)
   }
-  graph.output('loss', loss)
-  graph.output('norm', norm)
-  for (const [state, value] of written) graph.output(nextName(state), value)
-  return { graph, parameters, batch, inPlace: overwritable(graph, written) }
 }
 
 /** The two scalars of step number `step` (from 1): Adam's corrections for starting at zero. */

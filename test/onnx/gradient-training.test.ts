@@ -107,6 +107,24 @@ test('a run resumed from its state takes the very same steps', async () => {
   expect(rest.state).toEqual(whole.state)
 })
 
+test.each([1, 2])('three steps in one graph end where three graphs do (%i threads)', async (threads) => {
+  const apart = await losses(6, { threads })
+  const training = await Training.create(embeddings, { threads, seed: 4, unroll: 3 })
+  for (const first of [0, 3]) {
+    const each = [0, 1, 2].map((i) => embeddingBatch(first + i))
+    const fed = each.flatMap((one, i) => Object.entries(one).map(([name, data]) => [`${name}#${i}`, data]))
+    const { loss } = await training.step(Object.fromEntries(fed), 0.05)
+    const wanted = apart.seen.slice(first, first + 3).reduce((sum, one) => sum + one, 0) / 3
+    expect(loss).toBeCloseTo(wanted, 5)
+  }
+  const state = await training.state()
+  await training.close()
+  expect(state.steps).toBe(6)
+  for (const [name, values] of Object.entries(apart.state.tensors)) {
+    for (const [i, value] of values.entries()) expect(state.tensors[name][i]).toBeCloseTo(value, 5)
+  }
+})
+
 test('the seed decides the start', async () => {
   const [a, b, c] = [await losses(1, { seed: 7 }), await losses(1, { seed: 7 }), await losses(1, { seed: 8 })]
   expect(a.seen).toEqual(b.seen)
