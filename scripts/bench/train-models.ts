@@ -1,0 +1,129 @@
+import {
+  type AdapterShape,
+  adapterModel,
+  candidateLoss,
+  itemHead,
+  noDropout,
+} from '../../src/adapter/model.js'
+import { random } from '../../src/math/random.js'
+import type { Graph, Node } from '../../src/onnx/graph.js'
+import type { TrainingModel } from '../../src/onnx/optimizer.js'
+import type { Batch } from '../../src/onnx/optimizer-session.js'
+
+/** A model to be timed: its graph, one batch for it and what a batch teaches. */
+export interface TrainingCase {
+  readonly name: string
+  readonly model: TrainingModel
+  readonly batch: Batch
+  /** Targets in a batch. */
+  readonly examples: number
+}
+
+/** The sizes of the in-batch softmax step. */
+export interface InBatchSizes {
+  /** Persons, and as many items: the others' items are each person's wrong answers. */
+  readonly batch: number
+  /** Numbers of a text vector, and of what the head makes of it. */
+  readonly dim: number
+  /** Hidden numbers of the residual head. */
+  readonly hidden: number
+}
+
+/**
+ * The step that shops beyond a full softmax are trained with: the mean text of a history and the text of what came
+ * next go through one residual head; softmax over the items of the batch, corrected by how often each is offered.
+ */
+export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): TrainingCase {
+  const shape: AdapterShape = {
+    ...{ textDim: dim, dim, hidden, idCount: 0 },
+    ...{ layers: 1, heads: 1, length: 1, encoder: 'mean' },
+  }
+  const model: TrainingModel = {
+    name: 'in-batch',
+    loss: (scope) => {
+      const { ops } = scope
+      const persons = scope.batch('persons', 'float32', [batch, dim])
+      const texts = scope.batch('texts', 'float32', [batch, dim])
+      const both = itemHead(scope, shape, ops.concat([persons, texts], 0), noDropout)
+      const targets = ops.graph.constant(
+        'targets',
+        Int32Array.from({ length: batch }, (_, i) => i),
+        [batch],
+      )
+      const weights = ops.graph.constant('weights', new Float32Array(batch).fill(1), [batch, 1])
+      return candidateLoss(
+        scope,
+        ops.slice(both, 0, 0, batch),
+        ops.slice(both, 0, batch, 2 * batch),
+        targets,
+        weights,
+        scope.batch('logQ', 'float32', [1, batch]),
+      )
+    },
+  }
+  const source = random(seed)
+  // A person's mean leans towards the item that comes next: a loss that can fall.
+  const texts = unitRows(batch, dim, () => source.normal())
+  const persons = unitRows(batch, dim, (at) => texts[at] + (2 * source.normal()) / Math.sqrt(dim))
+  const logQ = Float32Array.from({ length: batch }, () => Math.log((1 + source.integer(50)) / 5_000))
+  return { name: 'in-batch softmax', model, batch: { persons, texts, logQ }, examples: batch }
+}
+
+export interface SequenceSizes {
+  /** Items that every step's softmax goes over. */
+  readonly items: number
+  readonly shape: Omit<AdapterShape, 'idCount' | 'encoder'>
+  /** Rows of `shape.length` events per step, all of them full. */
+  readonly rows: number
+  readonly dropout: number
+}
+
+/** The adapter's own step over whole sequences, every warm item a candidate. */
+export function sequenceCase({ items, shape: sizes, rows, dropout }: SequenceSizes, seed = 1): TrainingCase {
+  const shape: AdapterShape = { ...sizes, idCount: items, encoder: 'sasrec' }
+  const { length, textDim, dim, hidden, heads } = shape
+  const source = random(seed)
+  const events = rows * length
+  const slack = 1024
+  const most = Math.max(items * hidden, events * 2 * dim, rows * heads * length ** 2)
+  const pool = Float32Array.from({ length: dropout === 0 ? 0 : most + slack }, () =>
+    source.next() < dropout ? 0 : 1 / (1 - dropout),
+  )
+  const texts = unitRows(items, textDim, () => source.normal())
+  const model = adapterModel(shape, { rows, candidates: items, dropout, pool, texts, corrected: false })
+  const drawn = () => Int32Array.from({ length: events }, () => source.integer(items))
+  const batch: { [name: string]: Float32Array | Int32Array | BigInt64Array } = {
+    events: drawn(),
+    targets: drawn(),
+    segments: new Int32Array(events),
+    positions: Int32Array.from({ length: events }, (_, i) => i % length),
+    weights: new Float32Array(events).fill(1),
+    idMask: Float32Array.from({ length: items }, () => Number(source.next() < 0.7)),
+    ids: Int32Array.from({ length: items }, (_, i) => i),
+  }
+  for (let use = 0; use < 100; use++) batch[`dropout${use}`] = BigInt64Array.of(BigInt(source.integer(slack)))
+  return { name: 'sequence model', model, batch, examples: events }
+}
+
+/** Multiplications and additions in the matrix products of a graph, two per product of numbers. */
+export function matrixOperations({ nodes }: Graph): number {
+  return nodes.reduce((sum, node) => sum + operationsOf(node), 0)
+}
+
+function operationsOf({ op, inputs, outputs, attributes }: Node): number {
+  if (op !== 'MatMul' && op !== 'Gemm') return 0
+  const left = inputs[0]!.shape as readonly number[]
+  const inner = attributes.transA === 1 ? left[0] : left[left.length - 1]
+  return (outputs[0].shape as readonly number[]).reduce((product, dim) => product * dim, 2 * inner)
+}
+
+/** [rows, dim] rows of unit length. */
+function unitRows(rows: number, dim: number, draw: (at: number) => number): Float32Array {
+  const data = Float32Array.from({ length: rows * dim }, (_, at) => draw(at))
+  for (let row = 0; row < rows; row++) {
+    const part = data.subarray(row * dim, (row + 1) * dim)
+    const length = Math.hypot(...part)
+    for (let d = 0; d < dim; d++) part[d] /= length
+  }
+  return data
+}
