@@ -1,7 +1,10 @@
 import type { LineFlaw } from '../lines.js'
 import { MAX_QUOTE_RECOVERIES, MAX_RECORD_LENGTH, MAX_RECORD_LINES, Refusal } from '../rules.js'
 import { flawRefusal, type Layout, type Reader, type RecordSinks } from './format.js'
-import { type Dialect, type QuoteState, quoteState, splitRecords } from './split.js'
+import { countFields, type Dialect, type QuoteState, quoteState, splitRecords } from './split.js'
+
+/** Records beyond so many characters have their fields counted before they are split. */
+const LONG_RECORD = 2 ** 16
 
 /**
  * CSV, TSV and their relatives. `skip` records are passed over first (the header).
@@ -42,7 +45,7 @@ export class DelimitedReader implements Reader {
   }
 
   flush(): void {
-    const { complete } = this
+    const complete = this.complete.map(({ line, found }) => ({ line, found: this.ofWidth(found) }))
     this.complete = []
     const texts = complete.flatMap(({ found }) => (typeof found === 'string' ? [found] : []))
     const rows = splitRecords(texts, this.dialect)[Symbol.iterator]()
@@ -79,6 +82,18 @@ export class DelimitedReader implements Reader {
     }
   }
 
+  /** A long record of too many or too few fields is refused before each of them becomes a text of its own. */
+  private ofWidth(found: string | Refusal): string | Refusal {
+    if (typeof found !== 'string' || found.length < LONG_RECORD) return found
+    const fields = countFields(found, this.dialect)
+    return fields === this.layout.width ? found : this.wrongWidth(fields, found.slice(0, 200))
+  }
+
+  private wrongWidth(fields: number, shown: string): Refusal {
+    const expected = `${this.layout.width} fields, as many as the header`
+    return new Refusal('record', expected, `${fields} fields: ${shown}`)
+  }
+
   private release(): { text: string; flaw?: LineFlaw }[] {
     const lines = this.held
     this.held = []
@@ -112,8 +127,7 @@ export class DelimitedReader implements Reader {
       this.refuse(line, new Refusal('record', 'one record of delimited fields', text))
     } else if (row.length !== width) {
       const shown = row.slice(0, 200).join(this.dialect.delimiter).slice(0, 200)
-      const fields = `${row.length} fields: ${shown}`
-      this.refuse(line, new Refusal('record', `${width} fields, as many as the header`, fields))
+      this.refuse(line, this.wrongWidth(row.length, shown))
     } else if (this.skip > 0) {
       this.skip--
     } else {
