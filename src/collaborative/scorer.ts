@@ -55,14 +55,26 @@ export abstract class CollaborativeScorer implements Scorer {
     recency: number = this.parameters.recency,
   ): Float32Array {
     into.fill(0)
-    let weight = 1
-    for (const item of new Set(person.items.toReversed())) {
+    for (const [item, weight] of weighted(person.items, recency)) {
       const from = this.warmOf[item]
       if (from >= 0) this.addRow(from, weight, into)
-      weight *= recency
-      if (weight < LEAST_WEIGHT) break
     }
     return into
+  }
+
+  /** [itemCount] what having each item says about this one: the same numbers as in all `scoresOf`, the other way. */
+  column(item: number): Float32Array {
+    const into = new Float32Array(this.itemCount)
+    const to = this.warmOf[item]
+    if (to >= 0) this.fillColumn(to, into)
+    return into
+  }
+
+  /** One of a person's scores: that of the item whose `column` this is. */
+  scoreBy(column: Float32Array, person: Person, recency: number = this.parameters.recency): number {
+    let score = 0
+    for (const [item, weight] of weighted(person.items, recency)) score += weight * column[item]
+    return score
   }
 
   /** The same scorer (weights shared) with another recency. */
@@ -78,6 +90,19 @@ export abstract class CollaborativeScorer implements Scorer {
 
   /** Adds `weight` times what having warm item `from` says about every item. */
   protected abstract addRow(from: number, weight: number, into: Float32Array): void
+
+  /** Writes what every item says about warm item `to`. */
+  protected abstract fillColumn(to: number, into: Float32Array): void
+}
+
+/** The items of a history that count, newest first, each once. */
+function* weighted(items: Int32Array, recency: number): Generator<readonly [item: number, weight: number]> {
+  let weight = 1
+  for (const item of new Set(items.toReversed())) {
+    yield [item, weight]
+    weight *= recency
+    if (weight < LEAST_WEIGHT) return
+  }
 }
 
 /** Dense weights between all pairs of warm items. */
@@ -101,6 +126,11 @@ export class EaseScorer extends CollaborativeScorer {
     const start = from * warm.length
     for (let j = 0; j < warm.length; j++) into[warm[j]] += weight * weights[start + j]
   }
+
+  protected fillColumn(to: number, into: Float32Array): void {
+    const { warm, weights } = this
+    for (let i = 0; i < warm.length; i++) into[warm[i]] = weights[i * warm.length + to]
+  }
 }
 
 /** The few nearest neighbours of each warm item. */
@@ -123,6 +153,15 @@ export class NeighbourScorer extends CollaborativeScorer {
     const { starts, neighbours, similarities } = this.lists
     for (let at = starts[from]; at < starts[from + 1]; at++) {
       into[this.warm[neighbours[at]]] += weight * similarities[at]
+    }
+  }
+
+  protected fillColumn(to: number, into: Float32Array): void {
+    const { starts, neighbours, similarities } = this.lists
+    for (let from = 0; from < this.warm.length; from++) {
+      for (let at = starts[from]; at < starts[from + 1]; at++) {
+        if (neighbours[at] === to) into[this.warm[from]] = similarities[at]
+      }
     }
   }
 }

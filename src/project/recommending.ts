@@ -3,7 +3,7 @@ import { TextrecError, throwIfAborted } from '../errors.js'
 import { row } from '../math/matrix.js'
 import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
-import { type Crowded, everyone, nearestPeople } from '../recommend/audience.js'
+import { Everyone, nearestPeople } from '../recommend/audience.js'
 import { reasonsFor } from '../recommend/explain.js'
 import type { Changes } from '../recommend/memory.js'
 import { textScore } from '../recommend/pool.js'
@@ -43,9 +43,7 @@ interface Desk extends Shelf {
 export class Recommending {
   readonly crowd: CrowdHolder
   private readonly people: People
-  private audience:
-    | { readonly source: TasteSource; readonly counter: number; readonly all: Crowded }
-    | undefined
+  private readonly everyone: Everyone
 
   constructor(
     private readonly store: Store,
@@ -56,6 +54,7 @@ export class Recommending {
   ) {
     this.crowd = new CrowdHolder(store)
     this.people = new People(store)
+    this.everyone = new Everyone(store)
   }
 
   async recommend(options: Partial<RecommendOptions>): Promise<Answer | PersonAnswer[]> {
@@ -131,18 +130,20 @@ export class Recommending {
   ): Promise<Audience> {
     const { excludeOwners, filter, k, signal } = resolveOptions('audience', AUDIENCE, options)
     const having = this.filters.keysOf(filter)
-    return this.ask(async ({ source }, live) => {
+    return this.ask(async ({ changes, source }, live) => {
       const { key, vector } = await vectorOf(live)
-      const all = await this.everyone(source, signal)
-      const people = await nearestPeople(all, vector, { k, having, without: excludeOwners ? key : undefined })
-      return { basis: source.space.basis, people }
+      const all = await this.everyone.upToDate(source, changes, signal)
+      const people = await nearestPeople(all, source, { k, having, vector, key, excludeOwners })
+      const { crowd, settings, space } = source
+      const isTaken = key !== undefined && crowd.position(key) !== -1 && settings.collaborativeShare > 0
+      return { basis: isTaken ? 'fused' : space.basis, people }
     })
   }
 
   /** Drops what is kept in memory about people. */
   forgetPeople(): void {
     this.people.forget()
-    this.audience = undefined
+    this.everyone.forget()
   }
 
   async close(): Promise<void> {
@@ -236,15 +237,6 @@ export class Recommending {
       minScore,
       novelty,
     }
-  }
-
-  private async everyone(source: TasteSource, signal: AbortSignal | undefined): Promise<Crowded> {
-    const counter = this.store.changeCounter()
-    const { audience } = this
-    if (audience?.source === source && audience.counter === counter) return audience.all
-    const all = await everyone(this.store, source, signal)
-    this.audience = { source, counter, all }
-    return all
   }
 
   private requireUser(id: string): UserKey {

@@ -89,14 +89,9 @@ export class Crowd implements CrowdParts {
    * that are not in `seen`. Undefined if they say nothing.
    */
   opinionsFor(liked: Iterable<number>, seen: ReadonlySet<number>): Opinions | undefined {
-    if (this.scorer === undefined) return undefined
-    const positions = [...liked].map((key) => this.position(key)).filter((at) => at !== -1)
-    if (positions.length === 0) return undefined
-    this.scratch ??= new Float32Array(this.keys.length)
-    const scores = this.scorer.scoresOf({ items: Int32Array.from(positions) }, this.scratch)
-    const listed = nonZero(scores)
-    const { mean, deviation } = this.scaleOf(scores, listed, seen)
-    if (deviation === 0) return undefined
+    const found = this.scoresFor(this.positions(liked), seen)
+    if (found === undefined) return undefined
+    const { deviation, listed, mean, scores } = found
     return new Opinions(
       listed.map((at) => this.keys[at]),
       Float32Array.from(listed, (at) => (scores[at] - mean) / deviation),
@@ -105,6 +100,29 @@ export class Crowd implements CrowdParts {
       mean,
       deviation,
     )
+  }
+
+  /** The warm ones of some items, as positions, in the same order. */
+  positions(keys: Iterable<number>): Int32Array {
+    return Int32Array.from([...keys].map((key) => this.position(key)).filter((at) => at !== -1))
+  }
+
+  /** What opinions are standardised by, without the opinions. Undefined if the interactions say nothing. */
+  scaleFor(
+    liked: Int32Array,
+    seen: ReadonlySet<number>,
+  ): { readonly mean: number; readonly deviation: number } | undefined {
+    return this.scoresFor(liked, seen)
+  }
+
+  /** @param liked positions. The scores are overwritten by the next call. */
+  private scoresFor(liked: Int32Array, seen: ReadonlySet<number>) {
+    if (this.scorer === undefined || liked.length === 0) return undefined
+    this.scratch ??= new Float32Array(this.keys.length)
+    const scores = this.scorer.scoresOf({ items: liked }, this.scratch)
+    const listed = nonZero(scores)
+    const { deviation, mean } = this.scaleOf(scores, listed, seen)
+    return deviation === 0 ? undefined : { deviation, listed, mean, scores }
   }
 
   /** Mean and deviation over the warm items that are not in `seen`. Most scores are 0 and need no look. */

@@ -83,9 +83,13 @@ export async function tasteOf(source: TasteSource, taken: Taken, said: Said = NO
   return { ...common, ...scale, basis: 'fused', opinions, textWeight, crowdWeight: 1 - textWeight }
 }
 
-/** The vector alone. */
-export function tasteVector(source: TasteSource, taken: Taken): Promise<Float32Array | undefined> {
-  return source.space.person(signalsOf(source, taken, NOTHING_SAID).signals)
+/** What is liked in a history, and the vector: the parts of a taste from which the rest follows. */
+export async function tasteParts(
+  source: TasteSource,
+  taken: Taken,
+): Promise<Pick<Taste, 'liked' | 'vector'>> {
+  const { liked, signals } = signalsOf(source, taken, NOTHING_SAID)
+  return { liked, vector: await source.space.person(signals) }
 }
 
 function signalsOf(

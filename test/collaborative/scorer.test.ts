@@ -68,6 +68,16 @@ describe.each(KINDS)('a scorer of kind $kind', (parameters) => {
     }
   })
 
+  test('one item asked about by its column has the score that a whole row gives it', async () => {
+    const scorer = (await fitScorer(table, parameters, { threads: 1 })).withRecency(0.7)
+    for (const items of [[1], [5, 1], [2, 0, 4, 2], [3]].map((some) => Int32Array.from(some))) {
+      const row = scorer.scoresOf({ items })
+      for (let item = 0; item < 6; item++) {
+        expect(scorer.scoreBy(scorer.column(item), { items })).toBeCloseTo(row[item], 6)
+      }
+    }
+  })
+
   test('does not write to what it is given, and fills what it is told to', async () => {
     const scorer = await fitScorer(table, parameters, { threads: 1 })
     const items = Int32Array.of(1, 2)

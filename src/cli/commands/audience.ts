@@ -28,7 +28,7 @@ export function define(command: Command): void {
           : `People for ${id ?? 'this item'} (basis: ${basis})\n\n${table(
               [
                 { head: 'rank', align: 'right' },
-                { head: 'cosine', align: 'right' },
+                { head: 'z-score', align: 'right' },
                 { head: 'person', least: 12 },
               ],
               people.map(({ rank, score, userId }) => [String(rank), score.toFixed(4), userId]),
