@@ -110,7 +110,8 @@ export function matrixOperations({ nodes }: Graph): number {
   return nodes.reduce((sum, node) => sum + operationsOf(node), 0)
 }
 
-function operationsOf({ op, inputs, outputs, attributes }: Node): number {
+/** Of one node. */
+export function operationsOf({ op, inputs, outputs, attributes }: Node): number {
   if (op !== 'MatMul' && op !== 'Gemm') return 0
   const left = inputs[0]!.shape as readonly number[]
   const inner = attributes.transA === 1 ? left[0] : left[left.length - 1]

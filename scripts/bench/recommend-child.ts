@@ -1,0 +1,159 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Recommender, type RecommendOptions } from 'textrec'
+import { row } from '../../src/math/matrix.js'
+import { random } from '../../src/math/random.js'
+import { indexFolder, requireLiveState } from '../../src/project/live-index.js'
+import { Store } from '../../src/store/index.js'
+import { openIndex } from '../../src/vector-index/index.js'
+import { innerProduct } from '../../src/vector-index/rows.js'
+import { percentile } from './figures.js'
+import { latencies, timed } from './measure.js'
+
+/** What the part `recommend` does in processes of their own: each opens the project anew, as a server would. */
+
+export interface Project {
+  readonly folder: string
+  readonly people: number
+  readonly questions: number
+}
+
+export interface Figure {
+  readonly name: string
+  readonly p50: number
+  readonly p99: number
+}
+
+export interface Serving {
+  readonly open: number
+  readonly first: number
+  readonly rows: readonly Figure[]
+  /** Megabytes. */
+  readonly memory: number
+}
+
+const K = 10
+const personOf = (i: number, people: number) => `person-${(i * 7919) % people}`
+
+function figure(name: string, times: readonly number[]): Figure {
+  return { name, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+}
+
+/** The first answer of a new project, which learns item-item scores. @returns milliseconds */
+export async function learn({ folder }: Project): Promise<number> {
+  const shop = await Recommender.open(folder)
+  const taken = await timed(() => shop.recommend({ user: 'person-0' }))
+  await shop.close()
+  return taken
+}
+
+export async function serve({ folder, people, questions }: Project): Promise<Serving> {
+  const draw = random(2)
+  const rows: Figure[] = []
+  let shop!: Recommender
+  const open = await timed(async () => {
+    shop = await Recommender.open(folder)
+  })
+  const first = await timed(() => shop.recommend({ user: 'person-0', k: K }))
+  const ask = (i: number, options: Partial<RecommendOptions> & { users?: undefined } = {}) =>
+    shop.recommend({ user: personOf(i, people), k: K, ...options })
+  const measure = async (name: string, count: number, job: (i: number) => unknown) =>
+    rows.push(figure(name, await latencies(count, job, 0)))
+  await latencies(100, (i) => ask(questions + i), 0)
+  await measure('a known person, asked about for the first time since opening', questions, (i) => ask(i))
+  await measure('a known person, asked about again', questions, (i) => ask(i))
+  const window = (width: number) => {
+    const from = draw.next() * (100 - width)
+    return { filter: { price: { $gte: from, $lt: from + width } } }
+  }
+  const few = Math.min(questions, 500)
+  await latencies(30, (i) => ask(i, window(10)), 0)
+  await measure('with a filter that 10 % pass, another each time', few, (i) => ask(i, window(10)))
+  const ten = Array.from({ length: 10 }, () => window(10))
+  await measure('with one of ten such filters', few, (i) => ask(i, ten[i % 10]))
+  await measure('with a filter that 0.1 % pass', few, (i) => ask(i, window(0.1)))
+  await measure('with diversity 0.3', few, (i) => ask(i, { diversity: 0.3 }))
+  await measure('after a new interaction of theirs', 50, async (i) => {
+    await shop.upsert({ interactions: [{ userId: personOf(i, people), itemId: `item-${i}`, time: 100 + i }] })
+    return ask(i)
+  })
+  const upsert = async (i: number) => {
+    const title = `The lighthouse ${i}`
+    await shop.upsert({ items: [{ id: `new-${i}`, title, description: 'A keeper goes mad in a storm.' }] })
+  }
+  await upsert(0)
+  await measure('upsert of a new item, encoder warm', 20, (i) => upsert(1 + i))
+  await measure('the same, and the answer that finds it', 20, async (i) => {
+    await upsert(100 + i)
+    const { items } = await shop.similarItems('new-0', { k: 50 })
+    if (!items.some(({ itemId }) => itemId === `new-${100 + i}`)) throw new Error('a new item was not found')
+  })
+  const memory = process.memoryUsage().rss / 2 ** 20
+  rows.push(figure('audience of an item, the first', [await timed(() => shop.audience('item-0'))]))
+  await measure('audience of an item, after that', 10, (i) => shop.audience(`item-${i}`))
+  await shop.close()
+  return { open, first, rows, memory }
+}
+
+/** The index alone, as it is published, beside a loop over all vectors in JavaScript. */
+export async function search({ folder }: Project): Promise<{ kind: string; rows: Figure[] }> {
+  const store = Store.open(folder, {})
+  const state = requireLiveState(store)
+  store.close()
+  const { index } = await openIndex(indexFolder(folder, state.indexId), {})
+  const { keys, vectors } = index.entries()
+  const draw = random(3)
+  const query = () => row(vectors, draw.integer(vectors.rows))
+  const times = await latencies(500, () => index.search(query(), K))
+  const scores = new Float32Array(keys.length)
+  const plain = await latencies(10, () => {
+    const one = query()
+    for (let i = 0; i < keys.length; i++) scores[i] = innerProduct(one, vectors.data, i * vectors.dim)
+  })
+  await index.close()
+  return {
+    kind: index.kind,
+    rows: [
+      figure(`the index alone (${index.kind}), k = 10`, times),
+      figure('exact search as a plain loop over all vectors', plain),
+    ],
+  }
+}
+
+/** One of several that work at the same time. */
+export interface Shift extends Project {
+  /** When all begin, and when they end: milliseconds since 1970. */
+  readonly from: number
+  readonly to: number
+  /** Tells the workers apart. */
+  readonly worker: number
+}
+
+/** @returns answers per second, one question after the other */
+export async function answers({ folder, from, people, to, worker }: Shift): Promise<number> {
+  const shop = await Recommender.open(folder)
+  const ask = (i: number) => shop.recommend({ user: personOf(i % 2000, people), k: K })
+  for (let i = 0; i < 200; i++) await ask(worker + i)
+  await wait(Math.max(0, from - Date.now()))
+  let done = 0
+  const started = performance.now()
+  while (Date.now() < to) await ask(worker * 1000 + done++)
+  const rate = (1000 * done) / (performance.now() - started)
+  await shop.close()
+  return rate
+}
+
+/** Adds an item every tenth of a second. @returns how many */
+export async function additions({ folder, from, to }: Shift): Promise<number> {
+  const shop = await Recommender.open(folder)
+  const add = (i: number) => shop.upsert({ items: [{ id: `late-${i}`, title: `A late item, number ${i}` }] })
+  await add(0)
+  await wait(Math.max(0, from - Date.now()))
+  let done = 0
+  while (Date.now() < to) {
+    const next = Date.now() + 100
+    await add(++done)
+    await wait(Math.max(0, next - Date.now()))
+  }
+  await shop.close()
+  return done
+}
