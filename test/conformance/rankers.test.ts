@@ -3,21 +3,11 @@ import { bm25Recipe, bm25Search } from '#src/evaluate/baselines/bm25.js'
 import { bprRecipe } from '#src/evaluate/baselines/bpr.js'
 import { popularRecipe, randomRecipe } from '#src/evaluate/baselines/simple.js'
 import { textMeanRecipe, textNeighboursRecipe } from '#src/evaluate/baselines/text.js'
-import { matrix, normalize, row } from '#src/math/matrix.js'
+import { matrix, row } from '#src/math/matrix.js'
 import { rankerOf } from '#src/ranking.js'
 import type { RankerRecipe } from '../../src/ranking.js'
-import type { Matrix } from '../../src/types.js'
+import { parityVectors } from './parity.js'
 import { rankerConformance } from './ranker.js'
-
-/** Text vectors that know the parity of an item, and a little of its number. */
-function parityVectors(itemCount: number): Matrix {
-  const vectors = matrix(itemCount, 3)
-  for (let i = 0; i < itemCount; i++) {
-    row(vectors, i).set([i % 2, (i + 1) % 2, 0.01 * i])
-    normalize(row(vectors, i))
-  }
-  return vectors
-}
 
 const parityTexts = (itemCount: number) =>
   Array.from({ length: itemCount }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'} number${i}`)

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll } from 'vitest'
+import { type Adapter, adapterRanker, adapterScorer, trainAdapter } from '#src/adapter/index.js'
+import { fitScorer, fusedScorer } from '#src/collaborative/index.js'
+import { matrix, row } from '#src/math/matrix.js'
+import { rankerOf } from '#src/ranking.js'
+import type { Matrix } from '../../src/types.js'
+import { ITEMS, SMALL, toyShop } from '../adapter/toy.js'
+import { parityVectors } from './parity.js'
+import { rankerConformance } from './ranker.js'
+import { servedRecipe } from './served.js'
+
+rankerConformance({
+  name: 'recommend() on frozen text',
+  recipe: servedRecipe({ name: 'frozen', share: 0, texts: parityVectors }),
+  solvesCheckerboard: true,
+  withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'recommend() with item-item scores',
+  recipe: servedRecipe({ name: 'fused', share: 0.3, texts: parityVectors }),
+  solvesCheckerboard: true,
+  withoutInteractions: 'ranked',
+})
+
+// A really trained adapter, small. Its toy shop knows other habits than the checkerboard, which it cannot solve.
+let adapter: Adapter
+const close: (() => Promise<void>)[] = []
+beforeAll(async () => {
+  const { adapter: trained, hidden, judged } = await trainAdapter(toyShop(), { ...SMALL, epochs: 2 })
+  adapter = trained
+  close.push(...[trained, judged, hidden.adapter].map((one) => () => one.close()))
+})
+afterAll(async () => {
+  for (const one of close) await one()
+})
+
+function toyTexts(itemCount: number): Matrix {
+  const { texts } = toyShop()
+  const some = matrix(itemCount, texts.dim)
+  for (let i = 0; i < itemCount; i++) row(some, i).set(row(texts, i % ITEMS))
+  return some
+}
+
+const ids = (itemCount: number) => Array.from({ length: itemCount }, (_, i) => `i${i}`)
+/** What is not an object until training is done. */
+const withAdapter = (share: number) => (itemCount: number) =>
+  servedRecipe({ name: 'adapter', share, adapter, texts: toyTexts })(itemCount)
+
+rankerConformance({
+  name: 'recommend() with a trained adapter',
+  recipe: withAdapter(0),
+  solvesCheckerboard: false,
+  withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'recommend() with a trained adapter and item-item scores',
+  recipe: withAdapter(0.3),
+  solvesCheckerboard: false,
+  withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'the trained adapter in an evaluation',
+  recipe: (itemCount) => ({
+    name: 'adapter',
+    fit: () => adapterRanker(adapter, toyTexts(itemCount), ids(itemCount)),
+  }),
+  solvesCheckerboard: false,
+  withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'the trained adapter and EASE in an evaluation',
+  recipe: (itemCount) => ({
+    name: 'fused adapter',
+    fit: async ({ training }) => {
+      const ease = await fitScorer(training, { kind: 'ease', lambda: 1, recency: 1 })
+      return rankerOf(
+        fusedScorer('fused', await adapterScorer(adapter, toyTexts(itemCount), ids(itemCount)), ease, 0.5),
+      )
+    },
+  }),
+  solvesCheckerboard: false,
+  withoutInteractions: 'refused',
+})
