@@ -2,9 +2,17 @@ import { createWriteStream } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Transform } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import type { ImportOptions, ImportReport, ImportSources, NewItem, Recommender } from '../index.js'
+import type {
+  ImportOptions,
+  ImportReport,
+  ImportSources,
+  NewItem,
+  OnProgress,
+  Recommender,
+} from '../index.js'
 import type { Library } from './shell.js'
 
 /** The bytes of a file, or of standard input where it is called -. */
@@ -63,6 +71,18 @@ export async function readNewItem(library: Library, file: string): Promise<NewIt
   return item
 }
 
+/** Passes bytes on and tells how many have come; nobody knows how many will. */
+function counting(onProgress: OnProgress | undefined): Transform {
+  let done = 0
+  return new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      done += chunk.length
+      onProgress?.({ stage: 'read standard input', done, unit: 'bytes' })
+      next(null, chunk)
+    },
+  })
+}
+
 type FileSources = Pick<ImportSources, 'format' | 'map' | 'rejects'> & {
   readonly [K in 'items' | 'reviews' | 'interactions']: readonly string[]
 }
@@ -81,7 +101,9 @@ export async function importWithStandardInput(
   const folder = await mkdtemp(join(tmpdir(), 'textrec-'))
   try {
     const spooled = join(folder, 'stdin')
-    await pipeline(process.stdin, createWriteStream(spooled), { signal: options.signal })
+    await pipeline(process.stdin, counting(options.onProgress), createWriteStream(spooled), {
+      signal: options.signal,
+    })
     const named = (paths: readonly string[]) => paths.map((path) => (path === '-' ? spooled : path))
     const report = await project.import(
       { ...sources, items: named(items), reviews: named(reviews), interactions: named(interactions) },

@@ -62,6 +62,16 @@ describe('describeProgress', () => {
     )
   })
 
+  test('takes the word of a stage for how far it is', () => {
+    const progress = { ...texts(2, 1000), share: 0.5 }
+    const pace = paced([
+      [0, { ...texts(0, 1000), share: 0 }],
+      [2, progress],
+    ])
+    expect(describeProgress(progress, pace)).toBe('2/1,000 texts (50 %), 1.0/s, 2.0 s left')
+    expect(shareOf({ ...progress, share: 1.2 })).toBe(1)
+  })
+
   test('takes the share from bytes where the number of rows is not known', () => {
     const progress: Progress = {
       stage: 'import',
@@ -138,7 +148,7 @@ test('the first interrupt aborts, a second one only says that it is stopping', (
   process.emit('SIGTERM')
   expect(said).toEqual([
     'Stopping at the next safe point; what is done is kept.',
-    'Still stopping; a step that has begun is finished first.',
+    'Stopping within seconds, whatever is being done; what is done is kept.',
   ])
   interrupt.release()
   expect(process.listenerCount('SIGINT')).toBe(before)

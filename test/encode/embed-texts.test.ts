@@ -32,6 +32,24 @@ test('computes what is missing once, and gives it back by text', async () => {
   store.close()
 })
 
+test('progress tells of work, not of texts: the longest come first', async () => {
+  const store = newStore()
+  const mixed = ['good strings '.repeat(300), ...texts.slice(0, 40)]
+  const seen: { done: number; share: number }[] = []
+  await embedTexts(store, encoder, mixed, {
+    onProgress: ({ done, total, share = Number.NaN }) => {
+      expect(total).toBe(41)
+      seen.push({ done, share })
+    },
+  })
+  for (const [i, { share }] of seen.entries())
+    if (i > 0) expect(share).toBeGreaterThanOrEqual(seen[i - 1].share)
+  expect(seen[0]).toMatchObject({ done: 0 })
+  expect(seen[0].share).toBeGreaterThan(0.3)
+  expect(seen.at(-1)).toEqual({ done: 41, share: 1 })
+  store.close()
+})
+
 test('a run that was stopped goes on, loses nothing and ends with the same bits', async () => {
   const whole = newStore()
   await embedTexts(whole, encoder, texts)

@@ -52,18 +52,21 @@ describe('Encoder', () => {
     expect(long.length).toBeGreaterThan(1_000_000)
     // One call of many windows: the abort shows that it can be stopped between them.
     const controller = new AbortController()
-    let seen = 0
+    const shares: number[] = []
     const code = await codeOf(() =>
       encoder.encode([long], {
         signal: controller.signal,
-        onProgress: () => {
-          seen++
-          controller.abort()
+        onProgress: ({ done, total, share }) => {
+          expect([done, total]).toEqual([0, 1])
+          if (shares.push(share as number) === 2) controller.abort()
         },
       }),
     )
     expect(code).toBe('ABORTED')
-    expect(seen).toBeGreaterThan(0)
+    // The only text is not done, but how far it is can be told: it takes half a minute.
+    expect(shares[0]).toBeGreaterThan(0)
+    expect(shares[1]).toBeGreaterThan(shares[0])
+    expect(shares[1]).toBeLessThan(0.5)
     const medium = long.slice(0, 6000)
     const result = await encoder.encode([medium, 'short'])
     expect(result.split).toBe(1)
