@@ -12,6 +12,7 @@ import { WorkerClient } from '../../src/onnx/worker-client.js'
 import type { Matrix } from '../../src/types.js'
 import { openIndex } from '../../src/vector-index/index.js'
 import { earlyAnswers, openBase, personalAnswers } from './export-project.js'
+import type { ImportProbe } from './records.js'
 
 export type Probe = (argument: never) => Promise<string>
 
@@ -156,6 +157,18 @@ async function repairProject(folder: string): Promise<string> {
   return askProject(folder)
 }
 
+/** Imports a file of interactions into a new project, and says what memory that took. */
+async function importFile({ folder, path }: { folder: string; path: string }): Promise<string> {
+  const shop = await Recommender.open(folder)
+  try {
+    const { read, accepted, rejected } = await shop.import({ interactions: path })
+    const megabytes = process.resourceUsage().maxRSS / 1024
+    return JSON.stringify({ read, accepted, rejected, megabytes } satisfies ImportProbe)
+  } finally {
+    await shop.close()
+  }
+}
+
 export const PROBES: { readonly [name: string]: Probe } = {
   index: askIndex,
   adapter: askAdapter,
@@ -163,4 +176,5 @@ export const PROBES: { readonly [name: string]: Probe } = {
   model: askModel,
   project: askProject,
   repair: repairProject,
+  import: importFile,
 }

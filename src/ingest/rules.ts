@@ -13,7 +13,8 @@
  *   MAX_RECORD_LINES and MAX_RECORD_LENGTH characters, the line that opened it is refused and reading goes on
  *   behind that line; after MAX_QUOTE_RECOVERIES of those, all that the open quote covers is one refused record.
  *   MovieLens `::`, RecBole and the Amazon customer reviews TSV have no quoting.
- * - JSON lines: one object a line. Of a key that occurs twice the last wins. 2014 Amazon metadata (Python
+ * - JSON lines: one object a line, of at most MAX_JSON_PARTS values and MAX_JSON_DEPTH levels. Of a key that occurs
+ *   twice the last wins. 2014 Amazon metadata (Python
  *   literals) is read too. Whole numbers beyond 2^53 keep all their digits, as text.
  *
  * Fields
@@ -54,6 +55,8 @@ export const MAX_ATTRIBUTES = 1000
 export const MAX_ATTRIBUTE_NAME = 200
 export const MAX_ATTRIBUTE_TEXT = 100_000
 export const MAX_DEPTH = 16
+export const MAX_JSON_PARTS = 250_000
+export const MAX_JSON_DEPTH = 1000
 
 /** The three kinds of records. */
 export type RecordKind = 'items' | 'reviews' | 'interactions'

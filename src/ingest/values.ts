@@ -4,7 +4,7 @@ import { MAX_ID_BYTES, MAX_TEXT, MAX_VALUE, ORDER_LIMIT, Refusal } from './rules
 /** Where a value comes from: file texts may hold HTML entities, texts of library calls are final. */
 export type Origin = 'file' | 'library'
 
-const PLAIN_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/
+const PLAIN_NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/
 
 /** The number that `text` spells in decimal notation (no hex, no separators), else undefined. */
 export function decimal(text: string): number | undefined {

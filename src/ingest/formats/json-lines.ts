@@ -1,5 +1,5 @@
 import type { LineFlaw } from '../lines.js'
-import { Refusal } from '../rules.js'
+import { MAX_JSON_DEPTH, MAX_JSON_PARTS, Refusal } from '../rules.js'
 import { flawRefusal, type Reader, type RecordSinks } from './format.js'
 import { pythonToJson } from './python-literal.js'
 
@@ -50,8 +50,35 @@ function fromPython(text: string): unknown {
   return json === undefined ? undefined : parseLossless(json)
 }
 
+/** Lines beyond so many characters are looked through before they are parsed. */
+const LONG_LINE = 2 ** 16
+
+/**
+ * Whether a long line has more values or levels than any record: parsed, 16 MB of brackets or of tiny keys would
+ * need up to a gigabyte of memory.
+ */
+function isBomb(text: string): boolean {
+  if (text.length < LONG_LINE) return false
+  let parts = 0
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at) - 1
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) {
+      if (++depth > MAX_JSON_DEPTH) return true
+      parts++
+    } else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--
+    else if (code === COMMA) parts++
+    if (parts > MAX_JSON_PARTS) return true
+  }
+  return false
+}
+
+const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = Buffer.from('",[]{}')
+
 /** JSON.parse, but whole numbers that a double cannot hold become text with all their digits. */
 function parseLossless(text: string): unknown {
+  if (isBomb(text)) return undefined
   try {
     const value: unknown = JSON.parse(text)
     return /\d{16}/.test(text) ? JSON.parse(quoteLongIntegers(text)) : value
