@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { InvalidArgumentError } from 'commander'
 import type { Boost, RuleOptions } from '../index.js'
-import { type AskFlags, addAskFlags, assignment, idList, jsonObject } from './options.js'
+import { type AskFlags, addAskFlags, anyNumber, assignment, idList, jsonObject } from './options.js'
 
 /** Flags that say what a list of recommendations should be like. */
 export interface RuleFlags extends AskFlags {
@@ -18,7 +17,7 @@ export interface RuleFlags extends AskFlags {
 
 export function addRuleFlags(command: Command): Command {
   return addAskFlags(command)
-    .option('--diversity <x>', 'from 0, the best, to 1, items unlike each other (default: 0)', finite)
+    .option('--diversity <x>', 'from 0, the best, to 1, items unlike each other (default: 0)', anyNumber)
     .option(
       '--at-most <attribute=n>',
       'at most n items per value of an attribute; may be repeated',
@@ -31,8 +30,8 @@ export function addRuleFlags(command: Command): Command {
     )
     .option('--pin <ids>', 'items that come first, in this order, separated by commas', idList)
     .option('--block <ids>', 'items that never come, separated by commas', idList)
-    .option('--min-score <x>', 'nothing that scores lower', finite)
-    .option('--novelty <x>', 'from 0 on: the more, the less popular (default: 0)', finite)
+    .option('--min-score <x>', 'nothing that scores lower', anyNumber)
+    .option('--novelty <x>', 'from 0 on: the more, the less popular (default: 0)', anyNumber)
     .option('--include-seen', 'do not leave out what the person has')
     .option('--reasons', 'say why, for every item')
 }
@@ -59,10 +58,4 @@ export function ruleOptions(flags: RuleFlags): Partial<RuleOptions> {
 
 function boost(text: string, previous: Boost[] = []): Boost[] {
   return [...previous, jsonObject(text) as Boost]
-}
-
-function finite(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
-  return value
 }

@@ -1,12 +1,7 @@
+import type { KindCounts } from '../store/index.js'
 import type { Interaction, Item, Review, TimeKind } from '../types.js'
 import type { RecordTypes } from './records.js'
 import type { RecordKind } from './rules.js'
-
-export interface KindCounts {
-  readonly added: number
-  readonly replaced: number
-  readonly unchanged: number
-}
 
 /** What import needs of a store. */
 export interface RecordSink {

@@ -1,5 +1,5 @@
 /** Files -> validated records in a store, and the validation that library calls share. */
-export type { KindCounts, RecordSink } from './batch.js'
+export type { RecordSink } from './batch.js'
 export { SYNONYMS } from './fields.js'
 export { FORMATS, type Format, type FoundFormat } from './formats/format.js'
 export {

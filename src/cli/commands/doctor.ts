@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Check } from '../../index.js'
 import { EXIT } from '../failure.js'
-import { addExample, addShellFlags, SAMPLE_PROJECT, type ShellFlags } from '../options.js'
-import { runCommand } from '../shell.js'
+import { addShellFlags, type ShellFlags } from '../options.js'
+import { addSampleExample, onProject } from '../project-command.js'
 import { oneLine } from '../text.js'
 
 interface DoctorFlags extends ShellFlags {
@@ -16,15 +16,14 @@ export function define(command: Command): void {
   addShellFlags(command)
     .option('--repair', 'rebuild what can be rebuilt and remove leftovers')
     .action((flags: DoctorFlags) =>
-      runCommand(flags, async (shell) => {
-        const project = await shell.open()
+      onProject(flags, async (project, shell) => {
         const { repair } = flags
         const report = await project.doctor({ repair, ...shell.long })
         shell.print(report, () => report.checks.map(checkLine).join('\n'))
         return report.healthy ? EXIT.done : EXIT.failed
       }),
     )
-  addExample(command, ...SAMPLE_PROJECT, 'textrec doctor --dir books.textrec')
+  addSampleExample(command, 'textrec doctor --dir books.textrec')
 }
 
 /** "✓ index: 152 vectors, sound" or "✗ ...", with the remedy where there is one. */

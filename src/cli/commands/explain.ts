@@ -1,18 +1,10 @@
 import type { Command } from 'commander'
-import {
-  addDeviceFlags,
-  addExample,
-  addShellFlags,
-  type EncoderFlags,
-  idList,
-  SAMPLE_PROJECT,
-  type ShellFlags,
-} from '../options.js'
+import { idList } from '../options.js'
+import { addProjectFlags, addSampleExample, onProject, type ProjectFlags } from '../project-command.js'
 import { reasonLines } from '../reasons.js'
-import { runCommand } from '../shell.js'
 import { oneLine } from '../text.js'
 
-interface ExplainFlags extends ShellFlags, EncoderFlags {
+interface ExplainFlags extends ProjectFlags {
   readonly item: string
   readonly user?: string
   readonly likes?: string[]
@@ -30,9 +22,8 @@ export function define(command: Command): void {
     .option('--likes <ids>', 'items that the person likes, separated by commas', idList)
     .option('--dislikes <ids>', 'items that the person does not like, separated by commas', idList)
     .option('--text <text>', 'what the person is looking for')
-  addDeviceFlags(addShellFlags(command)).action((flags: ExplainFlags) =>
-    runCommand(flags, async (shell) => {
-      const project = await shell.open(flags)
+  addProjectFlags(command).action((flags: ExplainFlags) =>
+    onProject(flags, async (project, shell) => {
       const { dislikes, item, likes, text, user } = flags
       const { signal } = shell.long
       const explained = await project.explain({ item, user, likes, dislikes, text, signal })
@@ -46,9 +37,8 @@ export function define(command: Command): void {
       })
     }),
   )
-  addExample(
+  addSampleExample(
     command,
-    ...SAMPLE_PROJECT,
     'textrec explain --dir books.textrec --user lizzie_b_reads --item dracula',
     'textrec explain --dir books.textrec --likes frankenstein --text "old houses" --item dracula',
   )

@@ -1,22 +1,13 @@
 import type { Command } from 'commander'
 import type { Answer, PersonAnswer } from '../../index.js'
 import { answerTable } from '../answer.js'
-import {
-  addDeviceFlags,
-  addExample,
-  addShellFlags,
-  type EncoderFlags,
-  idList,
-  path,
-  SAMPLE_PROJECT,
-  type ShellFlags,
-} from '../options.js'
+import { idList, path } from '../options.js'
+import { addProjectFlags, addSampleExample, onProject, type ProjectFlags } from '../project-command.js'
 import { reasonLines } from '../reasons.js'
 import { addRuleFlags, type RuleFlags, ruleOptions } from '../rule-flags.js'
-import { runCommand } from '../shell.js'
 import { figure } from '../text.js'
 
-interface RecommendFlags extends ShellFlags, EncoderFlags, RuleFlags {
+interface RecommendFlags extends ProjectFlags, RuleFlags {
   readonly user?: string
   readonly users?: string[]
   readonly likes?: string[]
@@ -38,10 +29,9 @@ export function define(command: Command): void {
     .option('--text <text>', 'what the person is looking for')
     .option('--all', 'everybody the project knows, to the file --out')
     .option('--out <file.jsonl>', 'where --all writes', path)
-  addDeviceFlags(addRuleFlags(addShellFlags(command))).action((flags: RecommendFlags) => {
+  addRuleFlags(addProjectFlags(command)).action((flags: RecommendFlags) => {
     checkFlags(command, flags)
-    return runCommand(flags, async (shell) => {
-      const project = await shell.open(flags)
+    return onProject(flags, async (project, shell) => {
       const rules = { ...ruleOptions(flags), signal: shell.long.signal }
       if (flags.all) {
         const report = await project.recommendAll({ ...rules, ...shell.long, out: flags.out as string })
@@ -56,9 +46,8 @@ export function define(command: Command): void {
       }
     })
   })
-  addExample(
+  addSampleExample(
     command,
-    ...SAMPLE_PROJECT,
     'textrec recommend --dir books.textrec --user lizzie_b_reads -k 5 --reasons',
     'textrec recommend --dir books.textrec --likes dracula,frankenstein --text "at sea" --at-most author=1',
     'textrec recommend --dir books.textrec --all --out books.textrec/everybody.jsonl',

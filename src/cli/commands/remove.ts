@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { addExample, addShellFlags, idList, SAMPLE_PROJECT, type ShellFlags } from '../options.js'
-import { runCommand } from '../shell.js'
+import { addShellFlags, idList, type ShellFlags } from '../options.js'
+import { addSampleExample, onProject } from '../project-command.js'
 import { figure } from '../text.js'
 
 interface RemoveFlags extends ShellFlags {
@@ -18,8 +18,7 @@ export function define(command: Command): void {
     .action((ids: string[], flags: RemoveFlags) => {
       const all = [...new Set([...ids, ...(flags.items ?? [])])]
       if (all.length === 0) command.error('error: give the ids of the items to remove.')
-      return runCommand(flags, async (shell) => {
-        const project = await shell.open()
+      return onProject(flags, async (project, shell) => {
         const { items: removed } = await project.remove({ items: all })
         const report = { items: removed, unknown: all.length - removed }
         shell.print(report, () =>
@@ -29,5 +28,5 @@ export function define(command: Command): void {
         )
       })
     })
-  addExample(command, ...SAMPLE_PROJECT, 'textrec remove --dir books.textrec dracula')
+  addSampleExample(command, 'textrec remove --dir books.textrec dracula')
 }

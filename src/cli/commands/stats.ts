@@ -1,20 +1,19 @@
 import type { Command } from 'commander'
 import type { Stats } from '../../index.js'
-import { addExample, addShellFlags, SAMPLE_PROJECT, type ShellFlags } from '../options.js'
-import { runCommand } from '../shell.js'
+import { addShellFlags, type ShellFlags } from '../options.js'
+import { addSampleExample, onProject } from '../project-command.js'
 import { facts } from '../table.js'
 import { bytes, figure } from '../text.js'
 
 export function define(command: Command): void {
   command.description('What a project holds and what it serves.')
   addShellFlags(command).action((flags: ShellFlags) =>
-    runCommand(flags, async (shell) => {
-      const project = await shell.open()
+    onProject(flags, async (project, shell) => {
       const stats = await project.stats()
       shell.print(stats, () => statsTable(stats))
     }),
   )
-  addExample(command, ...SAMPLE_PROJECT, 'textrec stats --dir books.textrec')
+  addSampleExample(command, 'textrec stats --dir books.textrec')
 }
 
 const TIMES = {
