@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import { AutoConfig, AutoTokenizer, env } from '@xenova/transformers'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { hubModelFolder } from '#src/encode/hub.js'
+import { Graph } from '#src/onnx/graph.js'
+import { serializeModel } from '#src/onnx/protobuf.js'
 import { codeOf, temporaryFolder, withHeader } from './support.js'
 
 /** A hub on this machine: three files, and what was asked of it. */
@@ -119,6 +121,18 @@ test('a model that is whole in the cache needs no network, and its pooling is as
   await get()
   expect(asked).toContain('1_Pooling/config.json')
   expect(asked).not.toContain('model.safetensors')
+})
+
+test('the ONNX file that transformers.js fetches is as good as weights, unless it ends early', async () => {
+  const graph = new Graph('negative')
+  graph.output('y', graph.node('Neg', [graph.input('x', 'float32', ['n'])], { shape: ['n'] }))
+  const model = serializeModel(graph)
+  const { 'model.safetensors': _, ...rest } = WHOLE
+  const folder = cached({ ...rest, 'onnx/model.onnx': model })
+  env.allowRemoteModels = false
+  expect(await get({ poolingKnown: true })).toBe(folder)
+  cached({ 'onnx/model.onnx': model.subarray(0, model.length - 3) })
+  expect(await codeOf(() => get({ poolingKnown: true }))).toBe('MODEL_UNREACHABLE')
 })
 
 test.each([
