@@ -7,14 +7,14 @@ import { addScaled, matrix, normalize, requireSameDimension, row } from '../math
 import { WorkerClient } from '../onnx/worker-client.js'
 import type { Matrix } from '../types.js'
 import type { Blend } from './blend.js'
-import type { Fitted } from './fit.js'
+import type { Fitted } from './fit-types.js'
 import type { AdapterShape } from './model.js'
 import { addPrefix, readTensors, type Tensors, withPrefix, writeTensors } from './tensors.js'
 import type { ItemsRequest, OpenRequest, PersonsRequest, ScoresRequest } from './worker.js'
 
 /** Kind of the published folder that holds one. */
 export const ADAPTER_KIND = 'adapter'
-const VERSION = 1
+const VERSION = 2
 
 /** What an adapter is made of, apart from the numbers. */
 export interface AdapterParts {

@@ -13,16 +13,27 @@ export interface Blend {
   readonly cold: number
   /** Warm items that lend a cold one their trained vectors; 0 leaves it the head's own. */
   readonly neighbours: number
+  /**
+   * How much of a person's trained half is the plain mean of what they took, beside what the encoder read out of
+   * the order: it points to what somebody takes next, and little of that is known of a cold item.
+   */
+  readonly mean: number
 }
 
 /** The shares of a blend alone. */
 export type BlendShares = Pick<Blend, 'warm' | 'cold'>
 
+/** What of a blend decides which trained vectors there are to be mixed with text. */
+export type BlendPath = Pick<Blend, 'neighbours' | 'mean'>
+
 /** What validation on hidden items chooses from. */
-export const NEIGHBOUR_COUNTS = [0, 5, 20] as const
+export const NEIGHBOUR_COUNTS = [20, 50] as const
+
+/** What validation chooses from; see `Blend.mean`. */
+export const MEAN_SHARES = [0, 0.5, 1] as const
 
 /** Never 0 or 1: both parts can be read back from a stored vector. */
-export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97] as const
+export const BLEND_SHARES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95] as const
 
 /**
  * Item vectors [items, text + trained]: sqrt(1 - share) * white, then sqrt(share) * head. Unit rows; an item
@@ -78,6 +89,25 @@ export function textPerson(white: Matrix, history: Int32Array): Float32Array {
   const sum = new Float32Array(white.dim)
   for (const item of history) addScaled(sum, row(white, item), 1)
   return normalize(sum)
+}
+
+/**
+ * The trained half of a person's vector: (1 - share) * encoded + share * mean of their items, of unit length.
+ * @param encoded [dim] what the person encoder made of the history; written to and returned
+ * @param head [items, dim] trained item vectors
+ */
+export function trainedPerson(
+  encoded: Float32Array,
+  head: Matrix,
+  history: ArrayLike<number>,
+  share: number,
+): Float32Array {
+  if (share === 0) return encoded
+  const sum = new Float32Array(head.dim)
+  for (let i = 0; i < history.length; i++) addScaled(sum, row(head, history[i]), 1)
+  normalize(sum)
+  for (let d = 0; d < sum.length; d++) encoded[d] = (1 - share) * encoded[d] + share * sum[d]
+  return normalize(encoded)
 }
 
 /**

@@ -3,13 +3,13 @@ import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type JsonObject, publishFolder, removeTemporary } from '../artifact/index.js'
 import { isTextrecError } from '../errors.js'
-import type { EpochRecord, FitData, FitMemory, StageResult } from './fit.js'
+import type { EpochRecord, FitData, FitMemory, StageResult } from './fit-types.js'
 import type { TrainOptions } from './options.js'
 import { addPrefix, readTensors, type Tensors, withPrefix, writeTensors } from './tensors.js'
 
 const KIND = 'training-checkpoint'
 /** Raise it whenever the same inputs would train differently: older checkpoints then start afresh. */
-const VERSION = 1
+const VERSION = 2
 
 /** Names the inputs of a run: only a run with the very same ones may go on from its checkpoint. */
 export function runKey(data: FitData, options: TrainOptions): string {

@@ -1,9 +1,26 @@
 import { mean } from '../math/statistics.js'
-import { BLEND_SHARES, type Blend, NEIGHBOUR_COUNTS } from './blend.js'
+import {
+  BLEND_SHARES,
+  type Blend,
+  type BlendPath,
+  type BlendShares,
+  MEAN_SHARES,
+  NEIGHBOUR_COUNTS,
+} from './blend.js'
 
-/** What validation chooses from: every share for warm items, for cold items, and every cold path. */
-export const BLENDS: readonly Blend[] = NEIGHBOUR_COUNTS.flatMap((neighbours) =>
-  BLEND_SHARES.flatMap((warm) => BLEND_SHARES.map((cold) => ({ warm, cold, neighbours }))),
+/** Every pair of shares, for warm and for cold items. */
+export const SHARES: readonly BlendShares[] = BLEND_SHARES.flatMap((warm) =>
+  BLEND_SHARES.map((cold) => ({ warm, cold })),
+)
+
+/** Every path for cold items and every kind of person. */
+export const PATHS: readonly BlendPath[] = NEIGHBOUR_COUNTS.flatMap((neighbours) =>
+  MEAN_SHARES.map((share) => ({ neighbours, mean: share })),
+)
+
+/** What validation chooses from. */
+export const BLENDS: readonly Blend[] = PATHS.flatMap((path) =>
+  SHARES.map((shares) => ({ ...shares, ...path })),
 )
 
 /** One blend and what validation said about it. */

@@ -28,3 +28,24 @@ export function hideItems(histories: readonly Int32Array[], share: number, seed:
   })
   return { hidden: Int32Array.from(hidden), visible, cases }
 }
+
+/** Each person's last item, asked for from the rest of their history; histories of one item are left as they are. */
+export function holdOutLast(histories: readonly Int32Array[]): Omit<HiddenItems, 'hidden'> {
+  const cases: TestCase[] = []
+  const visible = histories.map((history, user) => {
+    if (history.length < 2) return history
+    const rest = history.subarray(0, -1)
+    cases.push({ user, person: { items: rest }, targets: history.slice(-1) })
+    return rest
+  })
+  return { visible, cases }
+}
+
+/** The cases without the targets that are not among `items`, and without those that have no others. */
+export function askedAmong(cases: readonly TestCase[], items: Int32Array): TestCase[] {
+  const known = new Set(items)
+  return cases.flatMap((one) => {
+    const targets = one.targets.filter((item) => known.has(item))
+    return targets.length === 0 ? [] : [{ ...one, targets }]
+  })
+}

@@ -1,7 +1,8 @@
 /** Learns a better space than the encoder's from interactions; see trainAdapter. */
 export { ADAPTER_KIND, Adapter, type AdapterParts } from './adapter.js'
 export type { Blend } from './blend.js'
-export { type EpochRecord, type FitReport, withColdTexts } from './fit.js'
+export { withColdTexts } from './corpus.js'
+export type { EpochRecord, FitReport } from './fit-types.js'
 export { hideItems } from './hidden-items.js'
 export { TRAIN_OPTIONS, type TrainOptions } from './options.js'
 export { adapterRanker, adapterScorer } from './ranker.js'

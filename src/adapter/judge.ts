@@ -2,7 +2,7 @@ import { matrix, row } from '../math/matrix.js'
 import { ndcg, recall } from '../math/metrics.js'
 import { averageByPerson, bestItems, type TestCase } from '../ranking.js'
 import type { Matrix } from '../types.js'
-import { type BlendShares, blendedScores, textPerson } from './blend.js'
+import { type BlendShares, blendedScores, textPerson, trainedPerson } from './blend.js'
 import type { Inference, Weights } from './inference.js'
 
 /** The two parts of every item's vector under one state of the model. */
@@ -13,6 +13,8 @@ export interface ItemParts {
   readonly head: Matrix
   /** [items] 1 where the model has seen interactions. */
   readonly isWarm: Uint8Array
+  /** How persons are made of them; see `Blend.mean`. */
+  readonly mean: number
 }
 
 export type Metric = 'ndcg' | 'recall'
@@ -41,6 +43,9 @@ export async function judgeBlends(
     const some = cases.slice(from, from + PEOPLE)
     const histories = some.map(({ person }) => person.items)
     const persons = await step(() => inference.personVectors(weights, parts.head, histories))
+    for (const [i, history] of histories.entries()) {
+      trainedPerson(row(persons, i), parts.head, history, parts.mean)
+    }
     const trained = await step(() => inference.scores(persons, parts.head))
     const text = await step(() => inference.scores(textPersons(parts.white, histories), parts.white))
     for (const [i, { person, targets, leaveOut }] of some.entries()) {

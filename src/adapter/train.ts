@@ -4,7 +4,7 @@ import { resolveOptions } from '../options.js'
 import type { TestCase } from '../ranking.js'
 import type { InteractionTable, Matrix, OnProgress } from '../types.js'
 import { Adapter } from './adapter.js'
-import type { FitData, FitReport, FitResult, Fitted } from './fit.js'
+import type { FitData, FitReport, FitResult, Fitted } from './fit-types.js'
 import { TRAIN_OPTIONS, type TrainOptions } from './options.js'
 import type { TrainRequest } from './worker.js'
 

@@ -2,10 +2,11 @@ import { TextrecError, throwIfAborted } from '../errors.js'
 import { matrix, row } from '../math/matrix.js'
 import { type CallContext, nativeStep, serveWorker } from '../onnx/worker-server.js'
 import type { Matrix, Progress } from '../types.js'
-import { blendItems, blendPerson, splitItems } from './blend.js'
+import { blendItems, blendPerson, splitItems, trainedPerson } from './blend.js'
 import { loadCheckpoint, removeCheckpoint, runKey, saveCheckpoint } from './checkpoint.js'
 import { headVectors } from './cold.js'
-import { type FitData, type FitMemory, type Fitted, fitAdapter } from './fit.js'
+import { fitAdapter } from './fit.js'
+import type { FitData, FitMemory, Fitted } from './fit-types.js'
 import { Inference } from './inference.js'
 import { textPersons } from './judge.js'
 import type { TrainOptions } from './options.js'
@@ -78,7 +79,10 @@ async function persons(items: Matrix, white: Matrix, head: Matrix, histories: re
   const trained = await nativeStep(() => inference.personVectors(fitted.weights, head, histories))
   const text = textPersons(white, histories)
   const result = matrix(histories.length, items.dim)
-  for (let i = 0; i < histories.length; i++) blendPerson(row(text, i), row(trained, i), row(result, i))
+  for (const [i, history] of histories.entries()) {
+    const half = trainedPerson(row(trained, i), head, history, fitted.blend.mean)
+    blendPerson(row(text, i), half, row(result, i))
+  }
   return result
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { blendItems, blendPerson, splitItems, textPerson } from '#src/adapter/blend.js'
+import { blendItems, blendPerson, splitItems, textPerson, trainedPerson } from '#src/adapter/blend.js'
 import { chooseBlend } from '#src/adapter/choose-blend.js'
-import { hideItems } from '#src/adapter/hidden-items.js'
+import { askedAmong, hideItems, holdOutLast } from '#src/adapter/hidden-items.js'
 import { Adapter, trainAdapter } from '#src/adapter/index.js'
 import { dot, matrix, normalize, row } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import type { Matrix } from '#src/types.js'
-import { SMALL, toyShop } from './toy.js'
+import { SMALL, tableOf, toyShop } from './toy.js'
 
 function unitRows(rows: number, dim: number, seed: number): Matrix {
   const source = random(seed)
@@ -48,13 +48,27 @@ describe('blend', () => {
   })
 })
 
+test("a person's trained half is mixed from the encoder's vector and the mean of their items", () => {
+  const head = unitRows(4, 3, 2)
+  const encoded = row(unitRows(1, 3, 7), 0)
+  const history = Int32Array.of(1, 3, 3)
+  const mean = normalize(row(head, 1).map((value, d) => value + 2 * row(head, 3)[d]))
+  const half = normalize(encoded.map((value, d) => 0.5 * value + 0.5 * mean[d]))
+  const close = (actual: Float32Array, expected: Float32Array) => {
+    for (const [d, value] of expected.entries()) expect(actual[d]).toBeCloseTo(value, 6)
+  }
+  close(trainedPerson(encoded.slice(), head, history, 0), encoded)
+  close(trainedPerson(encoded.slice(), head, history, 0.5), half)
+  close(trainedPerson(encoded.slice(), head, history, 1), mean)
+})
+
 test('of the blends that cost nothing on validation, the best one for cold items is chosen', () => {
   const people = Array.from({ length: 100 }, (_, i) => i % 2)
   const best = Float64Array.from(people, (value) => value + 0.2)
   const near = best.map((value, i) => value - (i % 2 === 0 ? 0.3 : -0.29)) // 0.005 worse, spread of 0.3
   const far = best.map((value) => value - 0.1)
   const recalls = (value: number) => Float64Array.of(value, value)
-  const blends = [0.2, 0.5, 0.8].map((warm) => ({ warm, cold: 0.5, neighbours: 0 }))
+  const blends = [0.2, 0.5, 0.8].map((warm) => ({ warm, cold: 0.5, neighbours: 0, mean: 0 }))
   const [low, mid, high] = [recalls(0.1), recalls(0.2), recalls(0.3)]
   const choice = (ndcg: Float64Array[], cold: Float64Array[], text = 0) =>
     chooseBlend(blends, ndcg, cold, text).chosen.warm
@@ -89,11 +103,48 @@ test('hidden items are in no history, and each of their events is asked for once
   expect(asked + lost).toBe(11)
 })
 
+test('the last item of each history is held out, and only what training knows is asked for', () => {
+  const { visible, cases } = holdOutLast([[1, 2, 3], [4], [5, 1]].map((h) => Int32Array.from(h)))
+  expect(visible.map((h) => [...h])).toEqual([[1, 2], [4], [5]])
+  expect(cases.map(({ user, person, targets }) => [user, [...person.items], [...targets]])).toEqual([
+    [0, [1, 2], [3]],
+    [2, [5], [1]],
+  ])
+  const asked = askedAmong([...cases, { ...cases[0], targets: Int32Array.of(9, 5) }], Int32Array.of(1, 5))
+  expect(asked.map(({ targets }) => [...targets])).toEqual([[1], [5]])
+})
+
+test('validation that asks for new items only chooses no epoch, and its items are the hidden ones', async () => {
+  const shop = toyShop()
+  const isNew = (item: number) => item % 9 === 0
+  const histories = shop.validation.map(({ person, targets }) => [...person.items, ...targets])
+  const validation = histories.flatMap((history, user) => {
+    const known = history.filter((item) => !isNew(item))
+    return history
+      .filter(isNew)
+      .map((item) => ({
+        user,
+        person: { user, items: Int32Array.from(known) },
+        targets: Int32Array.of(item),
+      }))
+  })
+  const fitting = tableOf(histories.map((history) => history.filter((item) => !isNew(item))))
+  const data = { ...shop, fitting, training: fitting, validation }
+  const { adapter, hidden, report } = await trainAdapter(data, { ...SMALL, refit: false })
+  const stages = new Map(report.epochs.map(({ stage, epoch }) => [stage, epoch + 1]))
+  expect([...stages.keys()]).toEqual(['text', 'judged'])
+  expect(stages.get('judged')).toBe(report.bestEpoch)
+  // The order of events can be learned, text says nothing: more than an epoch pays, whatever new items say.
+  expect(report.bestEpoch).toBeGreaterThan(2)
+  expect([...hidden.items].sort((a, b) => a - b)).toEqual([0, 9, 18, 27, 36, 45])
+  expect(adapter.idIndex(['i9', 'i10'])[0]).toBe(-1)
+})
+
 test('a cold item takes after its nearest warm neighbours, and needs no others to be computed', async () => {
   const shop = toyShop()
   const { adapter } = await trainAdapter(shop, { ...SMALL, epochs: 4, refit: false })
   const { parts } = adapter
-  const blend = { warm: 0.5, cold: 0.9, neighbours: 5 }
+  const blend = { warm: 0.5, cold: 0.9, neighbours: 5, mean: 0.5 }
   const borrowing = new Adapter({ ...parts, fitted: { ...parts.fitted, blend } }, 1)
   expect(borrowing.fingerprint).not.toBe(adapter.fingerprint)
   const warm = await borrowing.itemVectors(shop.texts, borrowing.idIndex(shop.training.itemIds))
