@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from '
 import { dirname } from 'node:path'
 import { TextrecError, throwIfAborted } from '../errors.js'
 import type { OnProgress } from '../types.js'
-import { Connection } from './sqlite.js'
+import { openToRead } from './open-to-read.js'
 import { State } from './state.js'
 
 /** Pages copied between two turns of the event loop: 16 MB. */
@@ -34,7 +34,7 @@ export async function backupCatalog(
     throw new TextrecError('OPTION_INVALID', `${target} exists.`, 'Choose a new file name for the backup.')
   }
   const unfinished = `${target}.${process.pid}.tmp`
-  const source = Connection.open(path, { readonly: true, busyTimeout })
+  const source = openToRead(path, busyTimeout)
   try {
     source.exec('BEGIN')
     // A transaction begins to see one state with its first read.

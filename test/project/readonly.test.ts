@@ -26,6 +26,7 @@ const SCRIPT = `
     (await shop.recommend({ user: 'ann' })).items.length > 0,
     (await shop.stats()).items,
     (await shop.doctor()).healthy,
+    (await shop.export({ out: process.argv[2] + '/copy-' + process.pid })).items,
   ]
   const codes = {}
   const writes = {
@@ -74,7 +75,7 @@ test.skipIf(process.platform === 'win32')(
       setWritable(folder, false)
       const before = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mtimeMs])
       const { answers, codes } = askAsNobody(folder, cacheDirectory)
-      expect(answers).toEqual(['guitar-4', 'garden-4', 'kitchen-1', true, 13, true])
+      expect(answers).toEqual(['guitar-4', 'garden-4', 'kitchen-1', true, 13, true, 13])
       expect(new Set(Object.values(codes))).toEqual(new Set(['PROJECT_READONLY']))
       expect(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mtimeMs])).toEqual(before)
       setWritable(folder, true)
