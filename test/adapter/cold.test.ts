@@ -120,13 +120,11 @@ test('validation that asks for new items only chooses no epoch, and its items ar
   const histories = shop.validation.map(({ person, targets }) => [...person.items, ...targets])
   const validation = histories.flatMap((history, user) => {
     const known = history.filter((item) => !isNew(item))
-    return history
-      .filter(isNew)
-      .map((item) => ({
-        user,
-        person: { user, items: Int32Array.from(known) },
-        targets: Int32Array.of(item),
-      }))
+    return history.filter(isNew).map((item) => ({
+      user,
+      person: { user, items: Int32Array.from(known) },
+      targets: Int32Array.of(item),
+    }))
   })
   const fitting = tableOf(histories.map((history) => history.filter((item) => !isNew(item))))
   const data = { ...shop, fitting, training: fitting, validation }
