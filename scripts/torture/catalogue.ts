@@ -15,4 +15,10 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: 'export', load: () => import('./export.js') },
   { name: 'kill', load: () => import('./kill.js') },
   { name: 'points', load: () => import('./points.js') },
+  { name: 'disk', load: () => import('./disk.js') },
+  { name: 'stop', load: () => import('./stop.js') },
+  { name: 'again', load: () => import('./again.js') },
+  { name: 'together', load: () => import('./together.js') },
+  { name: 'soak', load: () => import('./soak.js') },
+  { name: 'large', load: () => import('./large.js') },
 ]

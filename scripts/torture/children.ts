@@ -21,23 +21,30 @@ export class Child {
   private stdout = ''
   private stderr = ''
   private readonly listeners: ((line: string) => void)[] = []
+  private readonly errorListeners: ((line: string) => void)[] = []
+  /** Of the process that does the work, where this one only traces it. */
+  pid: number | undefined
 
   constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.process = spawn(program, args, {
       env: { ...process.env, NO_COLOR: '1', ...env },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
-    let line = ''
+    const tell = byLines((line) => {
+      for (const listener of this.listeners) listener(line)
+    })
+    const tellError = byLines((line) => {
+      for (const listener of this.errorListeners) listener(line)
+    })
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
-      const lines = (line + text).split('\n')
-      line = lines.pop() as string
-      for (const whole of lines) for (const listener of this.listeners) listener(whole)
+      tell(text)
     })
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
+      tellError(text)
     })
-    this.process.stdin?.on('error', () => undefined) // it may be gone already
+    this.pid = this.process.pid
     this.ended = new Promise((resolve, reject) => {
       this.process.on('error', reject)
       this.process.on('close', (code, signal) =>
@@ -50,8 +57,28 @@ export class Child {
     this.listeners.push(listener)
   }
 
+  onErrorLine(listener: (line: string) => void): void {
+    this.errorListeners.push(listener)
+  }
+
+  /** Nothing happens if it has ended already. */
   kill(signal: NodeJS.Signals): void {
-    this.process.kill(signal)
+    if (this.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return
+    try {
+      process.kill(this.pid, signal)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Cuts what comes in pieces into whole lines. */
+function byLines(tell: (line: string) => void): (text: string) => void {
+  let rest = ''
+  return (text) => {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() as string
+    for (const line of lines) tell(line)
   }
 }
 
@@ -75,6 +102,8 @@ export interface Disturbance {
   /** Called when the stage has begun. */
   readonly begun?: (child: Child) => void
   readonly progress?: (child: Child, what: string) => void
+  /** A line on standard error: what a tracer says. */
+  readonly errorLine?: (child: Child, line: string) => void
   /** Words before `node`: a tracer and its flags. */
   readonly under?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
@@ -92,6 +121,7 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     const said = JSON.parse(line) as Said
     if (said.kind === 'begin') {
       began = performance.now()
+      child.pid = said.pid
       disturbance.begun?.(child)
     }
     if (said.kind === 'progress') disturbance.progress?.(child, said.what)
@@ -99,6 +129,8 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     if (said.kind === 'failed') failed = said
     if (said.kind === 'end') end = performance.now()
   })
+  const { errorLine } = disturbance
+  if (errorLine !== undefined) child.onErrorLine((line) => errorLine(child, line))
   const ended = await child.ended
   return {
     began: began !== undefined,

@@ -1,12 +1,12 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from '../../src/index.js'
 import { Store } from '../../src/store/index.js'
 import { runStage, type StageRun } from './children.js'
 import { STAGES, type Stage, type StageCall, UPSERTS } from './stages.js'
 import { differences, type ProjectState, stateOf } from './state.js'
-import { Templates } from './templates.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
+import { Trials } from './trials.js'
 
 /** SIGKILL in every stage, at random moments, again and again until a run gets through. */
 export const test: TortureTest = {
@@ -25,15 +25,13 @@ class KillTest {
   private readonly counts = { kills: 0, inside: 0, lost: 0, duplicated: 0, mismatched: 0 }
   private readonly complaints: string[] = []
   private readonly notes: string[] = []
-  private readonly templates: Templates
+  private readonly trials = Trials.shared()
 
-  constructor(private readonly context: TortureContext) {
-    this.templates = new Templates(join(context.work, 'templates'))
-  }
+  constructor(private readonly context: TortureContext) {}
 
   async run() {
     const started = performance.now()
-    const perStage = this.context.short ? 4 : 200
+    const perStage = this.context.short ? 2 : 200
     for (const stage of STAGES) {
       const before = { ...this.counts }
       const dtypes =
@@ -61,36 +59,14 @@ class KillTest {
 
   /** @returns seconds of an undisturbed run */
   private async stage(stage: Stage, dtype: StageCall['dtype'], kills: number): Promise<number> {
-    const calm = await this.project(stage, dtype, 'calm')
-    const reference = await runStage(this.call(stage, dtype, calm))
-    const wanted = stateOf(calm)
-    this.requireSound(stage, reference, wanted)
+    const { state, seconds } = await this.trials.reference(stage, dtype)
+    if (seconds < LEAST_SECONDS) this.notes.push(`${stage} took only ${seconds.toFixed(1)} s.`)
     let chain = 0
     for (let left = kills; left > 0; chain++) {
       this.context.signal.throwIfAborted()
-      left -= await this.chain(
-        stage,
-        dtype,
-        `${chain}`,
-        Math.min(left, MOST_IN_A_ROW),
-        reference.seconds,
-        wanted,
-      )
+      left -= await this.chain(stage, dtype, `${chain}`, Math.min(left, MOST_IN_A_ROW), seconds, state)
     }
-    return reference.seconds
-  }
-
-  private requireSound(
-    stage: Stage,
-    { finished, seconds, failed, ended }: StageRun,
-    state: ProjectState,
-  ): void {
-    if (!finished) throw new Error(`${stage}, undisturbed, failed: ${failed?.fact ?? ended.stderr}`)
-    if (state.faults.length > 0)
-      this.complaints.push(`${stage}, undisturbed, left ${state.faults.join(', ')}.`)
-    if (stage === 'train' && state.adapter === 'none')
-      this.complaints.push('The training published no adapter.')
-    if (seconds < LEAST_SECONDS) this.notes.push(`${stage} took only ${seconds.toFixed(1)} s.`)
+    return seconds
   }
 
   /** Kills runs on one project until one gets through, and compares. @returns how many kills there were */
@@ -102,12 +78,13 @@ class KillTest {
     seconds: number,
     wanted: ProjectState,
   ): Promise<number> {
-    const folder = await this.project(stage, dtype, name)
+    const folder = join(this.context.work, `${stage}-${dtype}-${name}`)
+    await this.trials.project(stage, dtype, folder)
     let kills = 0
     let from = 0
     for (let run: StageRun | undefined; run?.finished !== true; ) {
       const delay = kills < most ? this.context.random.next() * seconds * 1000 : undefined
-      run = await runStage(this.call(stage, dtype, folder, from), {
+      run = await runStage(this.trials.call(stage, dtype, folder, from), {
         begun: (child) => {
           if (delay !== undefined) setTimeout(() => child.kill('SIGKILL'), delay)
         },
@@ -183,16 +160,5 @@ class KillTest {
   private complain(stage: Stage, folder: string, what: string): void {
     this.complaints.push(`${stage}: ${folder} ${what}`)
     this.context.log(this.complaints.at(-1) as string)
-  }
-
-  private call(stage: Stage, dtype: StageCall['dtype'], folder: string, from?: number): StageCall {
-    return { stage, dtype, folder, from, files: this.templates.files }
-  }
-
-  private async project(stage: Stage, dtype: StageCall['dtype'], name: string): Promise<string> {
-    const folder = join(this.context.work, `${stage}-${dtype}-${name}`)
-    if (stage === 'import') mkdirSync(folder)
-    await this.templates.copy(stage, dtype, folder)
-    return folder
   }
 }

@@ -1,7 +1,6 @@
 /**
  * One stage in a process of its own: `node stage-child.js '{"stage": "import", ...}'`. It is made to be killed. SIGINT
- * and SIGTERM, and the word `abort` on standard input, fire the AbortSignal of the call. Exit code 0 done, 130
- * aborted, 1 failed.
+ * and SIGTERM fire the AbortSignal of the call. Exit code 0 done, 130 aborted, 1 failed.
  */
 import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -15,8 +14,6 @@ import { type Said, SHOP, type StageCall, TRAINING, UPSERTS } from './stages.js'
 const call = JSON.parse(process.argv[2]) as StageCall
 const controller = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort())
-process.stdin.on('data', () => controller.abort())
-process.stdin.unref()
 
 /** At once: what has been said is in the pipe before anything else happens. */
 function say(said: Said): void {
@@ -79,7 +76,7 @@ async function run(): Promise<void> {
   try {
     // Loads the encoder before anything counts: it belongs to no stage.
     if (stage === 'upsert') await shop.similarToItem({ title: 'guitar' })
-    say({ kind: 'begin' })
+    say({ kind: 'begin', pid: process.pid })
     switch (stage) {
       case 'import':
         await shop.import({ ...files }, { signal, onProgress: watched(recordsIn) })

@@ -43,7 +43,7 @@ export const TRAINING = {
 
 /** What a child says, one JSON document a line. */
 export type Said =
-  | { readonly kind: 'begin' }
+  | { readonly kind: 'begin'; readonly pid: number }
   /** So much is done, and was seen by another connection: it must survive. */
   | { readonly kind: 'acknowledged'; readonly count: number }
   | { readonly kind: 'progress'; readonly what: string }

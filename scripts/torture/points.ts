@@ -1,0 +1,113 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { shuffle } from '../../src/math/random.js'
+import { type Disturbance, requireStrace, runStage } from './children.js'
+import { STAGES, type Stage } from './stages.js'
+import { differences, stateOf } from './state.js'
+import { lineOf, type TortureContext, type TortureTest } from './test.js'
+import { Trials } from './trials.js'
+
+/**
+ * SIGKILL at named points: after each system call that makes something of the project durable, visible or gone.
+ * Between two of them the disk does not change, so after one is before the next. strace holds the process for an
+ * instant after each, which is when it is killed: no hook in textrec is needed.
+ */
+export const test: TortureTest = {
+  name: 'points',
+  promise:
+    'The same holds for a kill between any two of: the syncs, renames and removals by which commits and publications are made.',
+  run: (context) => new PointsTest(context).run(),
+}
+
+const CALLS = 'fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,ftruncate'
+/** How long the process is held, in microseconds: many times what the line takes to get here. */
+const HELD = 150_000
+
+const TRACED = (held: string | undefined): readonly string[] => [
+  'strace',
+  ...['-f', '--seccomp-bpf', '-qq', '-y', '-o', '|cat 1>&2', '-e', `trace=${CALLS}`],
+  ...(held === undefined ? [] : ['-e', `inject=${held}:delay_exit=${HELD}`]),
+]
+
+class PointsTest {
+  private readonly counts = { points: 0, kills: 0, lost: 0, duplicated: 0, mismatched: 0 }
+  private readonly complaints: string[] = []
+  private readonly notes: string[] = []
+  private readonly trials = Trials.shared()
+
+  constructor(private readonly context: TortureContext) {}
+
+  async run() {
+    await requireStrace()
+    const started = performance.now()
+    for (const stage of STAGES) await this.stage(stage)
+    if (this.counts.kills < 0.8 * this.counts.points) this.complaints.push('Too few points were hit.')
+    const none = ['lost', 'duplicated', 'mismatched']
+    return lineOf('points', started, this.counts, none, this.complaints, this.notes)
+  }
+
+  private async stage(stage: Stage): Promise<void> {
+    const { random, short, signal, log } = this.context
+    const all = await this.pointsOf(stage)
+    const chosen = shuffle(
+      Array.from({ length: all.length }, (_, i) => i),
+      random,
+    ).slice(0, short ? 1 : 60)
+    for (const point of chosen) {
+      signal.throwIfAborted()
+      await this.killAt(stage, point, all[point])
+    }
+    this.notes.push(`${stage}: ${chosen.length} of ${all.length} points`)
+    log(this.notes.at(-1) as string)
+  }
+
+  /** The system calls on the project's files that an undisturbed run makes, in their order. */
+  private async pointsOf(stage: Stage): Promise<string[]> {
+    const folder = await this.trials.project(stage, 'int8', join(this.context.work, `${stage}-traced`))
+    const points: string[] = []
+    const run = await this.traced(
+      stage,
+      folder,
+      { errorLine: (_, line) => line.includes(folder) && points.push(line) },
+      false,
+    )
+    if (!run.finished)
+      throw new Error(`${stage} failed under strace: ${run.failed?.fact ?? run.ended.stderr}`)
+    rmSync(folder, { recursive: true, force: true })
+    return points
+  }
+
+  private traced(stage: Stage, folder: string, disturbance: Disturbance, held: boolean, from?: number) {
+    return runStage(this.trials.call(stage, 'int8', folder, from), {
+      ...disturbance,
+      under: TRACED(held ? CALLS : undefined),
+    })
+  }
+
+  private async killAt(stage: Stage, point: number, what: string): Promise<void> {
+    this.counts.points++
+    const folder = await this.trials.project(stage, 'int8', join(this.context.work, `${stage}-${point}`))
+    let seen = -1
+    const errorLine: Disturbance['errorLine'] = (child, line) => {
+      if (line.includes(folder) && ++seen === point) child.kill('SIGKILL')
+    }
+    const killed = await this.traced(stage, folder, { errorLine }, true)
+    if (!killed.finished) this.counts.kills++
+    const resumed = await runStage(this.trials.call(stage, 'int8', folder, killed.acknowledged))
+    const { state } = await this.trials.reference(stage, 'int8')
+    if (resumed.failed !== undefined) {
+      this.complaints.push(`${stage}: ${folder}, killed after ${what}: ${resumed.failed.fact}`)
+      return
+    }
+    const found = stateOf(folder)
+    this.counts.lost += Math.max(0, state.records - found.records)
+    this.counts.duplicated += Math.max(0, found.records - state.records)
+    const wrong = differences(found, state)
+    if (wrong.length > 0) {
+      this.counts.mismatched++
+      this.complaints.push(`${stage}: ${folder}, killed after ${what}, differs in ${wrong.join(', ')}`)
+    } else {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
