@@ -11,7 +11,7 @@ test('ranges asked for again and again are the same from memory as from the data
   store.write({
     items: Array.from({ length: 60 }, (_, i) => ({
       id: `i${i}`,
-      attributes: i % 5 === 0 ? {} : i % 5 === 1 ? { price: `${price(i)}` } : { price: price(i) },
+      ...(i % 5 === 0 ? {} : { attributes: { price: i % 5 === 1 ? `${price(i)}` : price(i) } }),
     })),
   })
   const prices = new Map(Array.from({ length: 60 }, (_, i) => [`i${i}`, i % 5 > 1 ? price(i) : undefined]))
