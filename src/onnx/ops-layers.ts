@@ -1,6 +1,6 @@
 import type { Value } from './graph.js'
 import type { Ops } from './ops.js'
-import { shapeOf, sizeOf } from './ops-shapes.js'
+import { shapeOf } from './ops-shapes.js'
 
 /** Rows of unit length along the last axis; a zero row stays zero. */
 export function l2Normalize(ops: Ops, x: Value, epsilon = 1e-12): Value {
@@ -32,7 +32,8 @@ const LEAST_PROBABILITY = 1e-37
 /**
  * Softmax cross entropy where the logits are inner products: the mean, by weight, of -log p[target] with
  * p = softmax(hidden table^T - offsets). The gradient is given in closed form, (p - onehot) times the other factor,
- * so that of all matrices of [rows, classes] only the logits and p are ever made.
+ * so that of all matrices of [rows, classes] only the logits and p are ever made: one number of each row of p is
+ * changed for p - onehot, which the runtime does in place.
  * @param hidden [rows, dim] @param table [classes, dim] @param targets [rows] (int32) rows of `table`
  * @param weights [rows, 1], 0 for rows to leave out @param offsets [1, classes] constants taken off the logits
  */
@@ -47,7 +48,8 @@ export function productCrossEntropy(
   const products = ops.matmul(hidden, table, { transposeB: true })
   const p = ops.softmax(offsets === undefined ? products : ops.sub(products, offsets))
   const rows = shapeOf(hidden)[0]
-  const own = ops.graph.node('GatherElements', [p, ops.reshape(targets, [rows, 1])], {
+  const places = ops.reshape(targets, [rows, 1])
+  const own = ops.graph.node('GatherElements', [p, places], {
     attributes: { axis: 1 },
     shape: [rows, 1],
   })
@@ -55,13 +57,12 @@ export function productCrossEntropy(
   const loss = ops.neg(ops.sum(ops.mul(ops.log(ops.add(own, LEAST_PROBABILITY)), shares)))
   const backward = (back: Ops, gradient: Value) => {
     const scale = back.mul(shares, gradient)
+    const excess = back.graph.node('ScatterElements', [p, places, back.sub(own, 1)], {
+      attributes: { axis: 1 },
+      shape: shapeOf(p),
+    })
     const weighted = back.mul(hidden, scale)
-    const expected = back.sub(back.matmul(p, table), back.gatherRows(table, targets))
-    const spread = back.matmul(p, weighted, { transposeA: true })
-    return [
-      back.mul(expected, scale),
-      back.sub(spread, back.scatterRows(weighted, targets, sizeOf(table, 0))),
-    ]
+    return [back.mul(back.matmul(excess, table), scale), back.matmul(excess, weighted, { transposeA: true })]
   }
   ops.graph.derivatives.set(loss, { inputs: [hidden, table], backward })
   return loss
