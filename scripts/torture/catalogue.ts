@@ -12,6 +12,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: 'records', load: () => import('./records.js') },
   { name: 'damaged', load: () => import('./damaged.js') },
   { name: 'hostile', load: () => import('./hostile.js') },
+  { name: 'network', load: () => import('./network.js') },
   { name: 'export', load: () => import('./export.js') },
   { name: 'kill', load: () => import('./kill.js') },
   { name: 'points', load: () => import('./points.js') },
