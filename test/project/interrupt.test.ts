@@ -14,7 +14,13 @@ const SCRIPT = `
   const shop = await Recommender.open(process.argv[1], { threads: 1, dtype: 'int8' })
   await shop.import({ items: sampleFiles().items })
   console.log('imported')
-  await shop.index({ onProgress: ({ done, unit }) => console.log(unit, done) })
+  let last
+  await shop.index({
+    onProgress: ({ done, unit }) => {
+      if (last !== unit + done) console.log(unit, done)
+      last = unit + done
+    },
+  })
   await shop.close()
 `
 
