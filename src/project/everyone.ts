@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { makeFolder } from '../artifact/index.js'
 import { TextrecError, throwIfAborted } from '../errors.js'
+import type { Store } from '../store/index.js'
 import type { OnProgress, PersonAnswer } from '../types.js'
 
 export interface EveryoneReport {
@@ -29,18 +30,38 @@ interface EveryoneRun {
 /** People who are answered for at once. */
 const BATCH = 64
 
+/** Files that were begun and not finished, as absolute paths: they name people. */
+const UNFINISHED = 'unfinishedAnswers'
+
+/** Removes what interrupted runs have left, wherever they were to write: after a person was forgotten. */
+export async function removeUnfinished(store: Store): Promise<void> {
+  for (const out of store.meta<string[]>(UNFINISHED) ?? []) {
+    if (existsSync(dirname(out))) await removePartials(out)
+  }
+  if (store.meta(UNFINISHED) !== undefined) store.setMeta(UNFINISHED, undefined)
+}
+
+/** Notes that a run to `out` is under way, or is done. What may only be read cannot be forgotten in either. */
+function note(store: Store, out: string, isUnderWay: boolean): void {
+  if (store.readonly) return
+  const others = (store.meta<string[]>(UNFINISHED) ?? []).filter((one) => one !== out)
+  const noted = isUnderWay ? [...others, out] : others
+  store.setMeta(UNFINISHED, noted.length === 0 ? undefined : noted)
+}
+
 /**
  * Writes one JSON line per person. Lines go to a file beside `out`, which takes its name at the end: `out` is
  * the whole or the old one, never a part. A run that was stopped or killed leaves the lines that it finished;
  * the next one with the same question over the same vectors goes on from there.
  * @throws DISK_FULL, ABORTED
  */
-export async function answerEveryone(run: EveryoneRun): Promise<EveryoneReport> {
+export async function answerEveryone(store: Store, run: EveryoneRun): Promise<EveryoneReport> {
   const out = resolve(run.out)
   const name = createHash('sha256').update(run.fingerprint).digest('hex').slice(0, 12)
   const partial = join(dirname(out), `.${basename(out)}.${name}.partial`)
   try {
     makeFolder(dirname(out))
+    note(store, out, true)
     const done = await keepWholeLines(partial, new Set(run.userIds))
     const left = run.userIds.filter((id) => !done.has(id))
     const file = await open(partial, 'a')
@@ -61,11 +82,14 @@ export async function answerEveryone(run: EveryoneRun): Promise<EveryoneReport> 
       await file.close()
     }
     await rename(partial, out)
-    await removeOtherPartials(out)
+    await removePartials(out)
+    note(store, out, false)
     return { out: run.out, people: run.userIds.length, resumed: done.size }
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? ''
-    if (!['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS', 'EISDIR', 'ENOTDIR', 'EPERM'].includes(code))
+    if (
+      !['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS', 'EISDIR', 'ENOTDIR', 'ENOENT', 'EPERM'].includes(code)
+    )
       throw cause
     throw new TextrecError(
       'DISK_FULL',
@@ -78,7 +102,10 @@ export async function answerEveryone(run: EveryoneRun): Promise<EveryoneReport> 
   }
 }
 
-/** Rewrites a partial file to the lines that are whole and about somebody wanted. @returns about whom they are */
+/**
+ * Rewrites a partial file to the lines that are whole and about somebody wanted, as far as they fill batches: so
+ * the rest is answered in the same company as in a run that nothing has stopped. @returns about whom they are
+ */
 async function keepWholeLines(partial: string, wanted: ReadonlySet<string>): Promise<Set<string>> {
   const done = new Set<string>()
   if (!existsSync(partial)) return done
@@ -86,18 +113,16 @@ async function keepWholeLines(partial: string, wanted: ReadonlySet<string>): Pro
   const file = await open(kept, 'wx')
   try {
     const lines = createInterface({ input: createReadStream(partial), crlfDelay: Number.POSITIVE_INFINITY })
-    let block: string[] = []
+    const block = new Map<string, string>()
     for await (const line of lines) {
       const userId = userOf(line)
       if (userId === undefined || !wanted.has(userId) || done.has(userId)) continue
-      done.add(userId)
-      block.push(`${line}\n`)
-      if (block.length === 1024) {
-        await file.appendFile(block.join(''))
-        block = []
-      }
+      block.set(userId, line)
+      if (block.size < BATCH) continue
+      await file.appendFile([...block.values()].map((one) => `${one}\n`).join(''))
+      for (const id of block.keys()) done.add(id)
+      block.clear()
     }
-    await file.appendFile(block.join(''))
   } finally {
     await file.close()
   }
@@ -114,8 +139,8 @@ function userOf(line: string): string | undefined {
   }
 }
 
-/** What runs with another question left of the same file. */
-async function removeOtherPartials(out: string): Promise<void> {
+/** What runs, with whatever question, left of a file. */
+async function removePartials(out: string): Promise<void> {
   const start = `.${basename(out)}.`
   for (const name of await readdir(dirname(out))) {
     if (name.startsWith(start) && /^[0-9a-f]{12}\.partial/.test(name.slice(start.length))) {

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../errors.js'
 import { resolveOptions } from '../options.js'
 import type { ForgetCounts } from '../store/index.js'
 import { INDEX, type LongOptions } from './defaults.js'
+import { removeUnfinished } from './everyone.js'
 import { runIndex } from './index-run.js'
 import { textSpace } from './item-vectors.js'
 import { liveState } from './live-index.js'
@@ -48,6 +49,7 @@ export async function forgetPerson(
     long.onProgress?.({ stage: 'delete', done, total: DELETING_STEPS, unit: 'steps' })
   tell(0)
   const rejectLines = await scrubRejects(store, user)
+  await removeUnfinished(store)
   tell(1)
   const { users, items, ...counts } = store.forgetUser(user)
   tell(2)

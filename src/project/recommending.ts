@@ -89,7 +89,7 @@ export class Recommending {
       this.question(resolved)
       return desk.state.indexId
     })
-    return answerEveryone({
+    return answerEveryone(this.store, {
       out,
       signal,
       onProgress,

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type Answer, Recommender } from 'textrec'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answerEveryone } from '#src/project/everyone.js'
+import { Store } from '#src/store/index.js'
 import { groupOf, ITEMS, REVIEWS, temporaryFolder } from './shelf.js'
 
 const code = (value: string) => expect.objectContaining({ name: 'TextrecError', code: value })
@@ -383,10 +384,11 @@ describe('small catalogues', () => {
 
 describe('a run for everybody that was killed', () => {
   test('goes on after its whole lines, and drops the torn one', async () => {
+    const store = Store.open(temporaryFolder(), { create: true })
     const out = join(temporaryFolder(), 'all.jsonl')
     const asked: string[] = []
     const run = (fingerprint: string, failAfter: number) =>
-      answerEveryone({
+      answerEveryone(store, {
         out,
         userIds: Array.from({ length: 300 }, (_, i) => `u${i}`),
         fingerprint,
@@ -411,5 +413,6 @@ describe('a run for everybody that was killed', () => {
     )
     expect(readdirSync(join(out, '..'))).toEqual(['all.jsonl'])
     expect(await run('another question', 1e9)).toMatchObject({ resumed: 0 })
+    store.close()
   })
 })
