@@ -20,7 +20,7 @@ export type Outcome =
 /** A child is replaced after so many probes: what one leaves in memory is not to be blamed on another. */
 const PROBES_PER_CHILD = 200
 /** Milliseconds; a loaded machine is slow. */
-const PATIENCE = 60_000
+const PATIENCE = 300_000
 
 /** Runs probes one after the other in a child process; a child that dies is replaced. */
 export class Prober {

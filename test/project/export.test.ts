@@ -83,6 +83,16 @@ describe('export', () => {
     await copy.close()
   })
 
+  test('what a killed export left is removed by the next one of that name', async () => {
+    const { shop, folder } = await shelf(false)
+    const left = (name: string) => `.${name}.new-999999999.1-0123456789ab`
+    mkdirSync(join(folder, left('copy')))
+    mkdirSync(join(folder, left('other')))
+    await shop.export({ out: join(folder, 'copy') })
+    expect(readdirSync(folder).sort()).toEqual([left('other'), 'copy', 'shop'])
+    await shop.close()
+  })
+
   test('what is refused leaves nothing behind', async () => {
     const { shop, folder } = await shelf()
     const refusal = (out: string) => shop.export({ out }).catch((error) => error.code as string)
