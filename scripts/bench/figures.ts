@@ -52,3 +52,21 @@ export function fittedExponent(sizes: readonly number[], values: readonly number
   const variance = x.reduce((sum, value) => sum + (value - meanX) ** 2, 0)
   return covariance / variance
 }
+
+/**
+ * The size from which on `second` is the smaller, where both are measured at growing sizes: the logarithm of
+ * their ratio is taken as a line between two sizes. Undefined where they do not cross from first to second.
+ */
+export function crossover(
+  sizes: readonly number[],
+  first: readonly number[],
+  second: readonly number[],
+): number | undefined {
+  const lead = sizes.map((_, i) => Math.log(second[i] / first[i]))
+  for (let i = 1; i < sizes.length; i++) {
+    if (lead[i - 1] <= 0 || lead[i] > 0) continue
+    const share = lead[i - 1] / (lead[i - 1] - lead[i])
+    return Math.exp(Math.log(sizes[i - 1]) + share * Math.log(sizes[i] / sizes[i - 1]))
+  }
+  return undefined
+}

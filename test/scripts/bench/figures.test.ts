@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  crossover,
   fittedExponent,
   median,
   pairedRatio,
@@ -74,6 +75,22 @@ describe('fitted exponent', () => {
   test('refuses one size only, and times of zero', () => {
     expect(() => fittedExponent([10, 10], [1, 2])).toThrow(RangeError)
     expect(() => fittedExponent([10, 20], [0, 2])).toThrow(RangeError)
+  })
+})
+
+describe('crossover', () => {
+  const sizes = [1000, 100_000]
+
+  test('is where two powers of the size meet', () => {
+    const linear = sizes.map((size) => size / 1000)
+    const root = sizes.map((size) => Math.sqrt(size) / 10)
+    expect(crossover(sizes, linear, root)).toBeCloseTo(10_000, 6)
+  })
+
+  test('is nowhere where one leads all along, or falls behind', () => {
+    expect(crossover(sizes, [1, 2], [2, 3])).toBeUndefined()
+    expect(crossover(sizes, [2, 3], [1, 2])).toBeUndefined()
+    expect(crossover(sizes, [2, 1], [1, 2])).toBeUndefined()
   })
 })
 

@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { HNSW_FROM } from '../../src/vector-index/index.js'
+import { realVectors } from './catalogue.js'
+import { crossover } from './figures.js'
+import type { Built, IndexJob, Opened } from './index-child.js'
+import { inChild } from './measure.js'
+import type { BenchContext, BenchPart, BenchTable, Cell } from './part.js'
+
+const CHILD = new URL('./index-child.js', import.meta.url)
+
+export const part: BenchPart = {
+  name: 'index',
+  summary: 'nearest neighbours: exact fp32, exact int8 with rescoring, HNSW',
+  async run({ data, flags, log, quick, work }: BenchContext): Promise<readonly BenchTable[]> {
+    log('encoding real items')
+    const real = await realVectors(quick ? undefined : data, join(work, 'real'))
+    const path = join(work, 'real.bin')
+    writeFileSync(path, new Uint8Array(real.vectors.data.buffer as ArrayBuffer))
+    const sizes = (flags.sizes ?? (quick ? '1000,4000' : '10000,100000')).split(',').map(Number)
+    const rows: Cell[][] = []
+    const curves: Cell[][] = []
+    const single: { exact: number[]; hnsw: number[] } = { exact: [], hnsw: [] }
+    for (const items of sizes) {
+      const job = (kind: 'exact' | 'hnsw'): IndexJob => ({
+        real: path,
+        dim: real.vectors.dim,
+        items,
+        kind,
+        folder: join(work, `${items}`),
+        queries: quick ? 100 : 400,
+      })
+      log(`${items} items, plain loop`)
+      const loop = await inChild<{ p50: number; p99: number }>(CHILD, 'plain', job('exact'))
+      rows.push(['exact fp32, a plain loop', items, 0, 1, loop.result.p50, loop.result.p99])
+      for (const kind of ['exact', 'hnsw'] as const) {
+        log(`${items} items, ${kind}`)
+        const built = (await inChild<Built>(CHILD, 'build', job(kind))).result
+        const opened = (await inChild<Opened>(CHILD, 'search', job(kind))).result
+        single[kind].push(opened.p50)
+        rows.push([
+          kind === 'exact' ? 'exact int8, rescored' : 'HNSW',
+          items,
+          built.seconds,
+          built.recall,
+          opened.p50,
+          opened.p99,
+          opened.inBatches,
+          opened.loadMilliseconds,
+          opened.memoryBytes / 2 ** 20,
+        ])
+        for (const { ef, recall, p50 } of opened.curve) curves.push([`${items} items`, ef, recall, p50])
+      }
+    }
+    const meets = crossover(sizes, single.exact, single.hnsw)
+    return [
+      {
+        title: 'Nearest neighbours, k = 10',
+        columns: [
+          { name: 'index' },
+          { name: 'items' },
+          { name: 'build', unit: 's' },
+          { name: 'recall@10' },
+          { name: 'p50', unit: 'ms' },
+          { name: 'p99', unit: 'ms' },
+          { name: 'a query in batches', unit: 'ms' },
+          { name: 'load', unit: 'ms' },
+          { name: 'memory', unit: 'MB' },
+        ],
+        rows: rows.map((row) => [...row, ...Array<undefined>(9 - row.length).fill(undefined)]),
+        notes: [
+          `Vectors of ${real.from} with noise, ${real.vectors.dim} numbers; queries from items, near items, far from items and between two. Building includes tuning and writing.`,
+          meets === undefined
+            ? `Single queries do not change from exact to HNSW between these sizes; the default changes over at ${HNSW_FROM.toLocaleString('en-US')} items.`
+            : `HNSW answers a single query sooner from some ${Math.round(meets).toLocaleString('en-US')} items on; the default changes over at ${HNSW_FROM.toLocaleString('en-US')}.`,
+          '--with sizes=10000,100000,1000000 for more: 1,000,000 items need some 5 GB and half an hour.',
+        ],
+      },
+      {
+        title: 'HNSW: recall against time',
+        columns: [{ name: 'catalogue' }, { name: 'ef' }, { name: 'recall@10' }, { name: 'p50', unit: 'ms' }],
+        rows: curves,
+        notes: ['Against exact search on the same queries.'],
+        curve: { x: 'p50', y: 'recall@10', of: 'catalogue', logX: true },
+      },
+    ]
+  },
+}
