@@ -16,8 +16,15 @@ export interface RecordSink {
   }): { readonly [K in RecordKind]: KindCounts }
 }
 
-/** Records go to the store in transactions of at least so many; one chunk of the file is never split. */
-const BATCH_RECORDS = 4000
+/**
+ * Records go to the store in transactions of at least so many; one chunk of the file is never split. Interactions
+ * are small and come in any order: the more of them are written at a time, the fewer pages are written twice.
+ */
+const BATCH_RECORDS: { readonly [K in RecordKind]: number } = {
+  items: 4000,
+  reviews: 4000,
+  interactions: 10_000,
+}
 /** Long texts are written earlier: after so many bytes of the file. */
 const BATCH_BYTES = 4 * 2 ** 20
 
@@ -41,7 +48,7 @@ export class Batch<K extends RecordKind> {
   /** Says that a chunk of so many bytes has been read; writes if that fills the batch. */
   chunkDone(bytes: number): void {
     this.bytes += bytes
-    if (this.records.length >= BATCH_RECORDS || this.bytes >= BATCH_BYTES) this.write()
+    if (this.records.length >= BATCH_RECORDS[this.kind] || this.bytes >= BATCH_BYTES) this.write()
   }
 
   write(): void {
