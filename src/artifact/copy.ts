@@ -1,5 +1,5 @@
 import { constants, existsSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type ErrorCode, TextrecError } from '../errors.js'
 import { errorCode, makeFolder, syncPath, writeError } from './files.js'
@@ -32,14 +32,20 @@ export async function copyFolder(
     }
     await syncPath(path)
   }
-  const manifest = await readFolder(target, kind, damagedCode)
-  await syncPath(target)
-  return manifest
+  return readFolder(target, kind, damagedCode)
+}
+
+/** Forces the entries of a folder, and of all below it, to the disk; files are their writer's business. */
+async function syncFolders(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await syncFolders(join(folder, entry.name))
+  }
+  await syncPath(folder)
 }
 
 /**
- * Makes a folder that is not there yet, whole or not at all: `write` fills a hidden sibling and forces it to the
- * disk, a rename makes it `target`. What a killed process left of an earlier try is removed first.
+ * Makes a folder that is not there yet, whole or not at all: `write` fills a hidden sibling with files that it
+ * forces to the disk, a rename makes it `target`. What a killed process left of an earlier try is removed first.
  * @throws OPTION_INVALID if there is something at `target`; DISK_FULL; whatever `write` throws. Nothing is left then.
  */
 export async function publishNew<T>(target: string, write: (folder: string) => Promise<T>): Promise<T> {
@@ -51,7 +57,7 @@ export async function publishNew<T>(target: string, write: (folder: string) => P
     await removeTemporary(parent, basename(target))
     await mkdir(folder)
     const result = await write(folder)
-    await syncPath(folder)
+    await syncFolders(folder)
     if (existsSync(target)) throw exists(target)
     await rename(folder, target)
     await syncPath(parent)
