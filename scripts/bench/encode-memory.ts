@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { embedTexts, openEncoder } from '../../src/encode/index.js'
 import { Store } from '../../src/store/index.js'
-import { inChild } from './measure.js'
+import { type ChildRun, inChild } from './measure.js'
 import type { BenchContext, BenchTable } from './part.js'
 
 interface Order {
@@ -31,19 +31,28 @@ export async function embedMany({ folder, cacheDirectory, threads, texts }: Orde
   }
 }
 
+/** @param work where the graph is cached and the project goes */
+export function embedInChild({
+  work,
+  threads,
+  texts,
+}: Pick<BenchContext, 'work' | 'threads'> & { readonly texts: number }): Promise<ChildRun<number>> {
+  const order: Order = {
+    folder: join(work, `texts-${texts}`),
+    cacheDirectory: join(work, 'cache'),
+    threads,
+    texts,
+  }
+  return inChild<number>(new URL(import.meta.url), 'embedMany', order)
+}
+
 /** Peak memory of encoding into a project, over a growing number of texts. */
 export async function memoryTable({ quick, threads, work, log, flags }: BenchContext): Promise<BenchTable> {
   const most = Number(flags.texts ?? (quick ? 4000 : 32_000))
   const rows = []
   for (const texts of [most / 16, most / 4, most].map(Math.round)) {
     log(`memory, ${texts} texts`)
-    const order: Order = {
-      folder: join(work, `memory-${texts}`),
-      cacheDirectory: join(work, 'cache'),
-      threads,
-      texts,
-    }
-    const { peakBytes, milliseconds } = await inChild<number>(new URL(import.meta.url), 'embedMany', order)
+    const { peakBytes, milliseconds } = await embedInChild({ work, threads, texts })
     rows.push([texts, peakBytes / 2 ** 20, (texts / milliseconds) * 1000])
   }
   return {

@@ -77,6 +77,15 @@ export async function build(job: IndexJob): Promise<Built> {
   return { seconds: milliseconds / 1000, recall }
 }
 
+/** Opens the index and answers so many queries, one after the other. */
+export async function ask(job: IndexJob): Promise<number> {
+  const { index } = await openIndex(join(job.folder, job.kind), { fingerprint: 'bench', dim: job.dim })
+  const queries = sampleQueries(index.entries().vectors, job.queries, 7)
+  const times = await latencies(job.queries, (i) => index.search(row(queries, i), K))
+  await index.close()
+  return percentile(times, 0.5)
+}
+
 export async function search(job: IndexJob): Promise<Opened> {
   const before = process.memoryUsage.rss()
   const started = performance.now()

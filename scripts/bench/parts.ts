@@ -6,6 +6,7 @@ export const PARTS: { readonly [name: string]: () => Promise<{ readonly part: Be
   index: () => import('./index.js'),
   import: () => import('./import.js'),
   start: () => import('./start.js'),
+  growth: () => import('./growth.js'),
   recommend: () => import('./recommend.js'),
   train: () => import('./train.js'),
 }
