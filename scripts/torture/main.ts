@@ -22,6 +22,7 @@ interface Flags {
   readonly seed: number
   readonly work?: string
   readonly json: boolean
+  readonly list: boolean
 }
 
 function entriesNamed(text: string): readonly CatalogueEntry[] {
@@ -82,7 +83,19 @@ async function runOne(
   }
 }
 
+/** What each test holds, for people. */
+async function list(entries: readonly CatalogueEntry[]): Promise<void> {
+  for (const { load } of entries) {
+    const { test } = await load()
+    process.stdout.write(`${test.name}: ${test.promise}\n`)
+  }
+}
+
 async function main(flags: Flags): Promise<number> {
+  if (flags.list) {
+    await list(flags.only ?? CATALOGUE)
+    return 0
+  }
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort())
   const parent = flags.work ?? tmpdir()
@@ -111,6 +124,7 @@ const program = new Command('torture')
   .option('--only <name,...>', `some tests of: ${CATALOGUE.map(({ name }) => name).join(', ')}`, entriesNamed)
   .option('--seed <number>', 'of every random choice', wholeNumber, 1)
   .option('--work <folder>', "where the tests' folders are made (default: the system's temporary folder)")
+  .option('--list', 'only say what each test promises', false)
   .option('--json', 'one document on standard output', false)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
