@@ -6,24 +6,33 @@ import type { PackedEvents } from './sequences.js'
 /** What each step's softmax chooses among, and how the step's events and targets are numbered among it. */
 export interface Candidates {
   readonly count: number
-  /** [count, textDim] where they are the same in every step. */
+  /** [count, textDim] where they are the same in every step; else each batch has its own. */
   readonly texts?: Float32Array
   /** A sample, whose logits are corrected by how often each item is offered. */
   readonly corrected: boolean
-  /** 'events' and 'targets' as rows of the candidates, and for a sample 'ids', 'texts' and 'logQ'. */
-  of(part: PackedEvents, source: Random): Batch
+  /**
+   * 'events' and 'targets' as rows of the candidates, 'texts' where they differ between steps, and for a sample
+   * 'ids' and 'logQ'.
+   * @param text which of the texts these events may know
+   */
+  of(part: PackedEvents, source: Random, text: number): Batch
 }
 
-/** Every warm item is a candidate of every step. */
-export function fullCandidates(text: Matrix, warm: Int32Array): Candidates {
-  const place = placesOf(warm, text.rows)
+/**
+ * Every warm item is a candidate of every step.
+ * @param texts each [items, textDim]: the whole catalogue as different events may know it
+ */
+export function fullCandidates(texts: readonly Matrix[], warm: Int32Array): Candidates {
+  const place = placesOf(warm, texts[0].rows)
+  const rows = texts.map((text) => textRows(text, warm, warm.length))
   return {
     count: warm.length,
-    texts: textRows(text, warm, warm.length),
+    ...(rows.length === 1 ? { texts: rows[0] } : {}),
     corrected: false,
-    of: ({ events, targets, weights }) => ({
+    of: ({ events, targets, weights }, _source, text) => ({
       events: renumber(events, weights, place),
       targets: renumber(targets, weights, place),
+      ...(rows.length === 1 ? {} : { texts: rows[text] }),
     }),
   }
 }
@@ -32,15 +41,16 @@ export function fullCandidates(text: Matrix, warm: Int32Array): Candidates {
  * The items of the step itself are its candidates (in-batch softmax), and random warm items fill up the rest.
  * Each item is offered once, however often the step holds it, so no event meets its own target as a wrong
  * answer (accidental hits); logQ is the log of the chance that an item is offered at all.
+ * @param texts as for `fullCandidates`
  * @param count candidates per step: at least twice the events of a step
  */
 export function sampledCandidates(
-  text: Matrix,
+  texts: readonly Matrix[],
   warm: Int32Array,
   histories: readonly Int32Array[],
   count: number,
 ): Candidates {
-  const place = placesOf(warm, text.rows)
+  const place = placesOf(warm, texts[0].rows)
   const counts = new Float64Array(warm.length)
   let total = 0
   for (const history of histories) {
@@ -55,7 +65,7 @@ export function sampledCandidates(
   return {
     count,
     corrected: true,
-    of: (part, source) => {
+    of: (part, source, text) => {
       const rowOf = new Map<number, number>()
       const chosen: number[] = []
       const offer = (id: number) => {
@@ -79,7 +89,7 @@ export function sampledCandidates(
         targets: local(part.targets),
         ids,
         texts: textRows(
-          text,
+          texts[text],
           ids.map((id) => warm[id]),
           count,
         ),

@@ -16,9 +16,14 @@ export function runKey(data: FitData, options: TrainOptions): string {
   const { checkpoint: _, ...rest } = options
   const hash = createHash('sha256').update(JSON.stringify([VERSION, rest, data.texts.rows, data.texts.dim]))
   hash.update(new Uint8Array(data.texts.data.buffer, data.texts.data.byteOffset, data.texts.data.byteLength))
-  if (data.coldTexts !== undefined) {
-    const { buffer, byteOffset, byteLength } = data.coldTexts.data
-    hash.update('cold').update(new Uint8Array(buffer, byteOffset, byteLength))
+  for (const [name, texts] of [
+    ['cold', data.coldTexts === undefined ? [] : [data.coldTexts]],
+    ['without', data.textsWithout ?? []],
+  ] as const) {
+    for (const { data: numbers } of texts) {
+      const { buffer, byteOffset, byteLength } = numbers
+      hash.update(name).update(new Uint8Array(buffer, byteOffset, byteLength))
+    }
   }
   const add = (items: Int32Array) => {
     hash.update(Int32Array.of(items.length))

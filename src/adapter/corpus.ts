@@ -1,10 +1,13 @@
 import { matrix, row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
+import type { OwnTexts } from './steps.js'
 import { fitWhitening, type Whitening, whiten } from './whitening.js'
 
 /** Histories with what they need around them. */
 export interface Corpus {
   readonly histories: readonly Int32Array[]
+  /** What each of these may learn from instead of `white`, where people wrote some of the texts. */
+  readonly own?: OwnTexts
   /** Items with interactions, ascending. */
   readonly warm: Int32Array
   readonly whitening: Whitening
@@ -27,10 +30,29 @@ export function idIndex(warm: Int32Array, items: number): Int32Array {
   return index
 }
 
-/** @param textDim directions of whitened text that are kept */
-export function corpusOf(histories: readonly Int32Array[], texts: Matrix, textDim: number): Corpus {
+/**
+ * @param histories by person number, empty ones for people without
+ * @param textDim directions of whitened text that are kept
+ * @param without see `FitData.textsWithout`
+ */
+export function corpusOf(
+  histories: readonly Int32Array[],
+  texts: Matrix,
+  textDim: number,
+  without?: readonly Matrix[],
+): Corpus {
   const warm = Int32Array.from(new Set(histories.flatMap((history) => [...history]))).sort()
   const whitening = fitWhitening(texts, warm, textDim)
-  const usable = histories.filter((history) => history.length > 1)
-  return { histories: usable, warm, whitening, white: whiten(whitening, texts) }
+  const people = Array.from(histories.keys()).filter((person) => histories[person].length > 1)
+  const own = without && {
+    texts: without.map((some) => whiten(whitening, some)),
+    part: Int32Array.from(people, (person) => person % without.length),
+  }
+  return {
+    histories: people.map((person) => histories[person]),
+    ...(own === undefined ? {} : { own }),
+    warm,
+    whitening,
+    white: whiten(whitening, texts),
+  }
 }

@@ -17,7 +17,13 @@ export interface FitData {
    * Items that are hidden to simulate new ones look like this.
    */
   readonly coldTexts?: Matrix
-  /** Histories without what validation asks for. */
+  /**
+   * Each [items, text]: `texts` without what a part of the people wrote, person p being in part p modulo the number
+   * of these. Training shows a person the texts without their own part only, or it would learn to tell who wrote
+   * what they are led to. Absent where nobody wrote anything.
+   */
+  readonly textsWithout?: readonly Matrix[]
+  /** Histories by person number, without what validation asks for. */
   readonly fitting: readonly Int32Array[]
   /** Histories with it. */
   readonly training: readonly Int32Array[]

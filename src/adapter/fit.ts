@@ -1,6 +1,7 @@
 import { random, shuffle } from '../math/random.js'
 import { mean } from '../math/statistics.js'
 import type { TestCase } from '../ranking.js'
+import type { Matrix } from '../types.js'
 import type { BlendPath, BlendShares } from './blend.js'
 import { BLENDS, chooseBlend, PATHS, SHARES } from './choose-blend.js'
 import { type Corpus, corpusOf, withColdTexts } from './corpus.js'
@@ -128,7 +129,7 @@ class Fit {
   private async hiddenRun(ids: boolean, epochs: number): Promise<HiddenRun> {
     const { data, options } = this
     const { hidden, visible, cases } = hideItems(data.fitting, options.coldShare, options.seed)
-    const corpus = this.corpus(visible, withColdTexts(data.texts, data.coldTexts, hidden))
+    const corpus = this.corpus(visible, hidden)
     const best = await this.stages.train('cold items', corpus, ids, { epochs })
     return { model: { corpus, ids, best }, items: hidden, cases: this.sample(cases, MOST_CASES) }
   }
@@ -167,8 +168,11 @@ class Fit {
     return this.stages.vectors(corpus, ids, best.weights, path)
   }
 
-  private corpus(histories: readonly Int32Array[], texts = this.data.texts): Corpus {
-    return corpusOf(histories, texts, this.options.textDim)
+  /** @param hidden items that are to look as if nobody had taken them yet */
+  private corpus(histories: readonly Int32Array[], hidden: Int32Array = new Int32Array(0)): Corpus {
+    const { texts, coldTexts, textsWithout } = this.data
+    const seen = (some: Matrix) => withColdTexts(some, coldTexts, hidden)
+    return corpusOf(histories, seen(texts), this.options.textDim, textsWithout?.map(seen))
   }
 
   /** As many cases as can be judged under every blend in a short time. */

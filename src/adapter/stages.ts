@@ -51,10 +51,10 @@ export class Stages {
     if (finished !== undefined) return finished
     const { options, hooks } = this
     const under = this.memory.current?.stage === name ? this.memory.current : undefined
-    const { white, warm, histories } = corpus
+    const { white, warm, histories, own } = corpus
     const shape = this.shape(corpus, ids)
     const steps = await hooks.step(() =>
-      AdapterSteps.create(shape, white, warm, histories, options, under?.state),
+      AdapterSteps.create(shape, white, warm, histories, options, under?.state, own),
     )
     let best: StageResult = under?.best ?? { epochs: 0, validation: -1, weights: {} }
     try {
@@ -73,7 +73,9 @@ export class Stages {
         } else {
           const vectors = await this.vectors(corpus, ids, weights, ENCODER_ALONE)
           const validation = mean((await this.judge(vectors, until.validation, 'ndcg', [HEAD_ALONE]))[0])
-          if (validation > best.validation) best = { epochs: epoch + 1, validation, weights }
+          // Where nothing can be asked the figure is no number: the first epoch then stands.
+          if (best.epochs === 0 || validation > best.validation)
+            best = { epochs: epoch + 1, validation, weights }
           this.remember({ ...record, validation })
           hooks.progress(name, epoch, 1, { loss, validation, best: best.validation })
           if (epoch + 1 - best.epochs >= options.patience) break

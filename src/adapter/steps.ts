@@ -1,10 +1,10 @@
-import { type Random, random } from '../math/random.js'
+import { type Random, random, shuffle } from '../math/random.js'
 import type { AdamOptions } from '../onnx/optimizer.js'
 import { type Batch, Training, type TrainingState } from '../onnx/optimizer-session.js'
 import type { Device, Matrix } from '../types.js'
 import { type Candidates, fullCandidates, sampledCandidates } from './candidates.js'
 import { type AdapterShape, adapterModel } from './model.js'
-import { packEpoch, rowsOf } from './sequences.js'
+import { type PackedEvents, packEpoch, rowsOf } from './sequences.js'
 
 /** How an adapter is trained; see TrainOptions for what each means. */
 export interface StepOptions {
@@ -21,6 +21,22 @@ export interface StepOptions {
   readonly threads: number
 }
 
+/** Texts that leave out what a person wrote themselves: nobody may learn to tell them by their words. */
+export interface OwnTexts {
+  /** Each [items, textDim], whitened: without what one part of the people wrote. */
+  readonly texts: readonly Matrix[]
+  /** [histories] the part that a history's person is in: the text that it may learn from. */
+  readonly part: Int32Array
+}
+
+/** Rows of one packed part of the people that make one step. */
+interface Step {
+  readonly packed: PackedEvents
+  readonly from: number
+  readonly to: number
+  readonly text: number
+}
+
 /** Random numbers that dropout masks may start at, beyond the largest mask. */
 const POOL_SLACK = 2 ** 18
 
@@ -29,7 +45,8 @@ export class AdapterSteps {
   private constructor(
     private readonly training: Training,
     private readonly candidates: Candidates,
-    private readonly histories: readonly Int32Array[],
+    /** Histories by the text that they may learn from. */
+    private readonly parts: readonly (readonly Int32Array[])[],
     private readonly shape: AdapterShape,
     private readonly options: StepOptions,
     private readonly poolSlack: number,
@@ -39,6 +56,7 @@ export class AdapterSteps {
    * @param text [items, textDim] whitened, of the whole catalogue
    * @param warm item number of each warm item; ID rows are places in this list
    * @param histories what people took, item numbers, oldest first; every item of them is in `warm`
+   * @param own in place of `text`, where people wrote some of it
    */
   static async create(
     shape: AdapterShape,
@@ -47,12 +65,13 @@ export class AdapterSteps {
     histories: readonly Int32Array[],
     options: StepOptions,
     state?: TrainingState,
+    own: OwnTexts = { texts: [text], part: new Int32Array(histories.length) },
   ): Promise<AdapterSteps> {
     const { rows, dropout, seed, device, threads, weightDecay } = options
     const candidates =
       warm.length <= options.fullSoftmaxItems
-        ? fullCandidates(text, warm)
-        : sampledCandidates(text, warm, histories, 2 * rows * shape.length)
+        ? fullCandidates(own.texts, warm)
+        : sampledCandidates(own.texts, warm, histories, 2 * rows * shape.length)
     const largest = Math.max(
       candidates.count * shape.hidden,
       rows * shape.length * 2 * shape.dim,
@@ -69,7 +88,8 @@ export class AdapterSteps {
     })
     const adam: Partial<AdamOptions> = { weightDecay }
     const training = await Training.create(model, { device, threads, seed, state, adam })
-    return new AdapterSteps(training, candidates, histories, shape, options, POOL_SLACK)
+    const parts = own.texts.map((_, part) => histories.filter((_history, i) => own.part[i] === part))
+    return new AdapterSteps(training, candidates, parts, shape, options, POOL_SLACK)
   }
 
   /**
@@ -86,14 +106,12 @@ export class AdapterSteps {
   ): Promise<{ loss: number; events: number }> {
     const { rows, learningRate, seed } = this.options
     const source = random(seed * 100_003 + number)
-    const packed = packEpoch(this.histories, this.shape.length, source)
-    const count = Math.max(1, Math.ceil(packed.rows / rows))
+    const steps = this.plan(source)
     let sum = 0
     let events = 0
-    for (let b = 0; b < count; b++) {
-      const from = Math.round((b * packed.rows) / count)
-      const part = rowsOf(packed, from, Math.round(((b + 1) * packed.rows) / count), rows)
-      const candidates = this.candidates.of(part, source)
+    for (const [b, { packed, from, to, text }] of steps.entries()) {
+      const part = rowsOf(packed, from, to, rows)
+      const candidates = this.candidates.of(part, source, text)
       const batch: Batch = {
         ...candidates,
         segments: part.segments,
@@ -102,12 +120,12 @@ export class AdapterSteps {
         ...this.draws(source),
       }
       // The first epoch warms up: Adam's early steps are large and rest on few gradients.
-      const rate = number === 0 ? (learningRate * (b + 1)) / count : learningRate
+      const rate = number === 0 ? (learningRate * (b + 1)) / steps.length : learningRate
       const { loss } = await around(() => this.training.step(batch, rate))
       const size = part.weights.reduce((total, weight) => total + weight, 0)
       sum += loss * size
       events += size
-      progress((b + 1) / count, sum / events)
+      progress((b + 1) / steps.length, sum / events)
     }
     return { loss: sum / events, events }
   }
@@ -122,6 +140,18 @@ export class AdapterSteps {
 
   close(): Promise<void> {
     return this.training.close()
+  }
+
+  /** The steps of one epoch, of equal size within a part, parts mixed. */
+  private plan(source: Random): Step[] {
+    const steps = this.parts.flatMap((histories, text) => {
+      if (histories.length === 0) return []
+      const packed = packEpoch(histories, this.shape.length, source)
+      const count = Math.ceil(packed.rows / this.options.rows)
+      const cut = (b: number) => Math.round((b * packed.rows) / count)
+      return Array.from({ length: count }, (_, b) => ({ packed, from: cut(b), to: cut(b + 1), text }))
+    })
+    return this.parts.length === 1 ? steps : shuffle(steps, source)
   }
 
   /** Where each dropout mask starts in the pool, and which IDs are hidden. */

@@ -14,6 +14,8 @@ export interface AdapterData {
   readonly texts: Matrix
   /** [items, text] how items look before anybody has taken or reviewed them; `texts` when absent. */
   readonly coldTexts?: Matrix
+  /** See `FitData.textsWithout`. */
+  readonly textsWithout?: readonly Matrix[]
   /** Fingerprint of what made `texts`. */
   readonly textSpace: string
   /** All that may be learned from. */
@@ -73,6 +75,7 @@ export async function trainAdapter(
   const fitData: FitData = {
     texts: data.texts,
     coldTexts: data.coldTexts,
+    textsWithout: data.textsWithout,
     fitting: historiesOf(data.fitting),
     training: historiesOf(data.training),
     validation: data.validation,
@@ -106,14 +109,14 @@ export async function trainAdapter(
   }
 }
 
-/** Each person's items, oldest first, each once: the first time they took it. */
+/** [people] by person number: what they took, oldest first, each item once, the first time they took it. */
 export function historiesOf(table: InteractionTable): Int32Array[] {
-  const histories: Int32Array[] = []
+  const histories = table.userIds.map(() => new Int32Array(0))
   let start = 0
   for (let at = 1; at <= table.users.length; at++) {
     if (at < table.users.length && table.users[at] === table.users[start]) continue
-    histories.push(Int32Array.from(new Set(table.items.subarray(start, at))))
+    histories[table.users[start]] = Int32Array.from(new Set(table.items.subarray(start, at)))
     start = at
   }
-  return table.users.length === 0 ? [] : histories
+  return histories
 }

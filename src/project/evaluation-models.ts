@@ -2,6 +2,7 @@ import {
   type Adapter,
   adapterScorer,
   fitWhitening,
+  TRAIN_OPTIONS,
   type TrainOptions,
   trainAdapter,
   whiten,
@@ -20,11 +21,13 @@ import {
   textMeanScorer,
   textNeighboursRecipe,
 } from '../evaluate/index.js'
+import { type FamilyName, type FamilyOptions, familyRecipe } from '../families/index.js'
 import { nearest } from '../options.js'
 import { type FitContext, type RankerRecipe, rankerOf } from '../ranking.js'
 import type { InteractionTable, Matrix } from '../types.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
 import type { KnownTexts } from './known-texts.js'
+import { textsWithoutOwn } from './own-reviews.js'
 import { FROZEN_DECAY } from './serving-model.js'
 import { chooseDirections } from './whitening-choice.js'
 
@@ -50,6 +53,12 @@ export class EvaluationInputs {
       this.texts.vectors(table === split.training ? split.heldOut : split.heldOutWhileFitting)
     this.made.set(table, known)
     return known
+  }
+
+  /** [items, count] the same, whitened by the items that `table` knows. */
+  async whitened(table: InteractionTable, count: number): Promise<Matrix> {
+    const texts = await this.vectors(table)
+    return whiten(fitWhitening(texts, Int32Array.from(new Set(table.items)), count), texts)
   }
 
   /** The words of each item and what to ask by, without what validation asks for: one search serves both steps. */
@@ -82,9 +91,11 @@ export class EvaluationInputs {
 
   private async train({ training, fitting, validation, seed, signal, onProgress }: FitContext) {
     const texts = await this.vectors(fitting)
+    const { heldOutWhileFitting, table } = this.split
+    const textsWithout = await textsWithoutOwn(this.texts, heldOutWhileFitting, table)
     const textDim = this.training.textDim ?? (await this.directions(fitting, validation))
     const { adapter, judged } = await trainAdapter(
-      { texts, textSpace: this.textSpace, training, fitting, validation },
+      { texts, textsWithout, textSpace: this.textSpace, training, fitting, validation },
       { seed, threads: this.threads, ...this.training, textDim },
       { signal, onProgress },
     )
@@ -101,6 +112,15 @@ export const EVALUATION_MODELS = {
   'item-knn': ({ threads }) => collaborativeRecipe('neighbours', { threads }),
   ease: ({ threads }) => collaborativeRecipe('ease', { threads }),
   bpr: ({ threads }) => bprRecipe({ threads }),
+  'mf-warp': family('mf-warp'),
+  'mf-softmax': family('mf-softmax'),
+  lightgcn: family('lightgcn'),
+  'lightgcn-text': family('lightgcn-text'),
+  'lightgcn-flow': family('lightgcn-flow'),
+  neumf: family('neumf'),
+  recommendernet: family('recommendernet'),
+  'recommendernet-frozen': family('recommendernet', 'recommendernet-frozen', { start: 'frozen' }),
+  'recommendernet-random': family('recommendernet', 'recommendernet-random', { start: 'random' }),
   bm25: (inputs) => ({
     name: 'bm25',
     seedless: true,
@@ -123,10 +143,7 @@ export const EVALUATION_MODELS = {
     seedless: true,
     fit: async (context) => {
       const count = await inputs.directions(context.fitting, context.validation)
-      const recipe = textMeanRecipe('whitened', async (table) => {
-        const texts = await inputs.vectors(table)
-        return whiten(fitWhitening(texts, Int32Array.from(new Set(table.items)), count), texts)
-      })
+      const recipe = textMeanRecipe('whitened', (table) => inputs.whitened(table, count))
       return recipe.fit(context)
     },
   }),
@@ -148,6 +165,16 @@ export function recipesFor(names: readonly string[], inputs: EvaluationInputs): 
       `${near === undefined ? '' : `Did you mean '${near}'? `}Models are ${known.join(', ')}.`,
     )
   })
+}
+
+/** A family of src/families. Those that start from vectors start from whitened text. */
+function family(name: FamilyName, called: string = name, options: Partial<FamilyOptions> = {}): MakeRecipe {
+  return (inputs) =>
+    familyRecipe(name, {
+      name: called,
+      options: { threads: inputs.threads, ...options },
+      vectors: (table) => inputs.whitened(table, TRAIN_OPTIONS.textDim.default),
+    })
 }
 
 function adapterRecipe(inputs: EvaluationInputs): RankerRecipe {

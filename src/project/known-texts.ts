@@ -37,6 +37,11 @@ export class KnownTexts {
     this.users = new Map(table.userIds.map((id, user) => [id, user]))
   }
 
+  /** Whether people wrote any of the texts. */
+  get hasReviews(): boolean {
+    return this.source.store.counts().reviews > 0
+  }
+
   /**
    * [items, dim] one unit row per item of the table, zeros where no text is known.
    * @param keep which reviews go in: what the split allows. The guard looks at what went in, whatever this says.

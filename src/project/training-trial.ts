@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import {
   type Adapter,
+  type AdapterData,
   adapterScorer,
   hideItems,
   historiesOf,
@@ -30,6 +31,7 @@ import { textSpace } from './item-vectors.js'
 import { KnownTexts } from './known-texts.js'
 import { unseenAdapter } from './live-contender.js'
 import type { LiveState } from './live-index.js'
+import { textsWithoutOwn } from './own-reviews.js'
 import { trainingFolder } from './retraining.js'
 import { FROZEN_DECAY } from './serving-model.js'
 import type { TrainCallOptions } from './training-options.js'
@@ -102,7 +104,8 @@ class TrialRun {
     const texts = await known.vectors(split.heldOut)
     const coldTexts = await known.vectors(split.heldOut, () => false)
     const device = chooseDevice(options.device).chosen
-    const trained = await this.train(texts, coldTexts, device)
+    const textsWithout = await textsWithoutOwn(known, split.heldOut, split.table)
+    const trained = await this.train({ texts, coldTexts, textsWithout }, device)
     const fitting = split.training
     const context = { training: fitting, fitting, validation: split.test, seed, signal, onProgress }
     const { scorer } = await fitCollaborative(context, 'auto', { threads })
@@ -152,19 +155,21 @@ class TrialRun {
     for (const one of this.opened.splice(0)) await one.close()
   }
 
-  private async train(texts: Matrix, coldTexts: Matrix, device: Device): Promise<TrainedAdapter | undefined> {
+  private async train(
+    texts: Pick<AdapterData, 'texts' | 'coldTexts' | 'textsWithout'>,
+    device: Device,
+  ): Promise<TrainedAdapter | undefined> {
     const { store, encoder, split, options } = this.source
     const { signal, onProgress, minRating: _, report: __, ...adapterOptions } = options
     const data = {
-      texts,
-      coldTexts,
+      ...texts,
       textSpace: textSpace(encoder),
       training: split.table,
       fitting: split.training,
       validation: split.test,
     }
     try {
-      const textDim = options.textDim ?? (await chooseDirections(texts, split.training, split.test))
+      const textDim = options.textDim ?? (await chooseDirections(texts.texts, split.training, split.test))
       const trained = await trainAdapter(
         data,
         {

@@ -32,7 +32,7 @@ const histories = [
   [8, 9],
   [1, 3, 5],
 ].map((h) => Int32Array.from(h))
-const candidates = fullCandidates(text, warm)
+const candidates = fullCandidates([text], warm)
 const part = rowsOf(packEpoch(histories, 4, random(1)), 0, ROWS, ROWS)
 const pool = Float32Array.from({ length: 200 }, () => (source.next() < 0.2 ? 0 : 1.25))
 
@@ -47,7 +47,7 @@ async function train(device: Device, encoder: AdapterShape['encoder'], steps: nu
   }
   const training = await Training.create(adapterModel({ ...shape, encoder }, sizes), { device, threads: 1 })
   const batch: { [name: string]: Batch[string] } = {
-    ...candidates.of(part, source),
+    ...candidates.of(part, source, 0),
     segments: part.segments,
     positions: part.positions,
     weights: part.weights,
@@ -74,8 +74,8 @@ test.each(['sasrec', 'mean'] as const)(
 )
 
 test('a sample offers each item once, its targets among them, with the chance that it is offered', () => {
-  const sampled = sampledCandidates(text, warm, histories, 2 * ROWS * 4)
-  const batch = sampled.of(part, random(3)) as { [name: string]: Float32Array | Int32Array }
+  const sampled = sampledCandidates([text], warm, histories, 2 * ROWS * 4)
+  const batch = sampled.of(part, random(3), 0) as { [name: string]: Float32Array | Int32Array }
   const ids = Array.from(batch.ids)
   // 24 places for 10 items: all are offered, so no logit is corrected; the places left over have no chance.
   expect(new Set(ids.slice(0, ITEMS)).size).toBe(ITEMS)
@@ -97,9 +97,9 @@ test('a small sample weighs popular items down', () => {
   const wide = matrix(many, 1)
   const everyone = Int32Array.from({ length: many }, (_, i) => i)
   const popular = Array.from({ length: 500 }, (_, i) => Int32Array.of(0, 1 + (i % (many - 1))))
-  const sampled = sampledCandidates(wide, everyone, popular, 64)
+  const sampled = sampledCandidates([wide], everyone, popular, 64)
   const rows = rowsOf(packEpoch(popular, 4, random(1)), 0, 8, 8)
-  const batch = sampled.of(rows, random(1)) as { [name: string]: Float32Array | Int32Array }
+  const batch = sampled.of(rows, random(1), 0) as { [name: string]: Float32Array | Int32Array }
   const logQ = new Map(Array.from(batch.ids, (id, i) => [Number(id), Number(batch.logQ[i])]))
   expect(logQ.get(0)).toBeCloseTo(0, 3) // half of all events: it is in every batch
   expect(Math.max(...[...logQ].filter(([id]) => id !== 0).map(([, value]) => value))).toBeLessThan(-2)

@@ -6,6 +6,7 @@ import { type HeldOut, splitTable } from '#src/evaluate/index.js'
 import { matrix, row } from '#src/math/matrix.js'
 import { KnownTexts } from '#src/project/known-texts.js'
 import { liveState } from '#src/project/live-index.js'
+import { textsWithoutOwn } from '#src/project/own-reviews.js'
 import { Store } from '#src/store/index.js'
 import type { Item, Review } from '../../src/index.js'
 import type { Matrix } from '../../src/types.js'
@@ -174,6 +175,25 @@ describe('what is known at a split', () => {
     },
     60_000,
   )
+
+  test('what training shows to a part of the people holds no review of theirs', async () => {
+    const store = await project({ items: reviewed, reviews })
+    const { known, split } = textsOf(store, 'hold-last')
+    const heldOut = split.heldOutWhileFitting
+    const without = (await textsWithoutOwn(known, heldOut, split.table))!
+    const { userIds, itemIds } = split.table
+    for (const part of [0, 3]) {
+      const others = reviews.filter(({ userId, itemId, time }) => {
+        const user = userIds.indexOf(userId)
+        return user % without.length !== part && heldOut.allows({ user, item: itemIds.indexOf(itemId), time })
+      })
+      expect(new Set(others.map(({ userId }) => userId)).size).toBe(4)
+      const twin = await project({ items: reviewed, reviews: others })
+      close(without[part], indexed(twin))
+      twin.close()
+    }
+    store.close()
+  }, 60_000)
 
   test('a planted leak is caught: a review by the person under test, and one from after the split', async () => {
     const store = await project({ items: reviewed, reviews })
