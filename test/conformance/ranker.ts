@@ -11,14 +11,20 @@ export interface RankerSuite {
   readonly solvesCheckerboard: boolean
   /** A table without interactions: refused as NOT_ENOUGH_DATA, or ranked all the same. */
   readonly withoutInteractions: 'refused' | 'ranked'
+  /** One person with one item: too little for what learns the order of events. Ranked when absent. */
+  readonly oneItem?: 'refused'
 }
 
-/** One suite for everything that ranks. */
+/**
+ * One suite for everything that ranks: what `Ranker` in src/types.ts promises, in tests. A new ranker gets a call
+ * of this function in rankers.test.ts or evaluated.test.ts.
+ */
 export function rankerConformance({
   name,
   recipe,
   solvesCheckerboard,
   withoutInteractions,
+  oneItem,
 }: RankerSuite): void {
   const fit = (table: InteractionTable): Promise<Ranker> =>
     recipe(table.itemIds.length).fit({ training: table, fitting: table, validation: [], seed: 1 })
@@ -153,7 +159,12 @@ export function rankerConformance({
     })
 
     test('a catalogue of one item', async () => {
-      await withRanker(tableOf([[0, 0]], { users: 2 }), async (ranker) => {
+      const table = tableOf([[0, 0]], { users: 2 })
+      if (oneItem === 'refused') {
+        await expect(fit(table)).rejects.toMatchObject({ code: 'NOT_ENOUGH_DATA' })
+        return
+      }
+      await withRanker(table, async (ranker) => {
         const rankings = await ranker.rank([{ items: Int32Array.of(0) }, { items: new Int32Array(0) }], {
           k: 3,
         })
