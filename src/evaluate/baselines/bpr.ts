@@ -5,24 +5,29 @@ import { type FitContext, meanNdcg, type RankerRecipe, rankerOf, type Scorer } f
 import type { InteractionTable, Matrix } from '../../types.js'
 import type { BprFactors, BprRequest } from './bpr-worker.js'
 
-const FACTORS = 64
-const RATE = 0.005
 const BATCH = 1024
-const REGULARIZATIONS = [0.01, 0.03, 0.1] as const
+/** Tried one after the other from STANDARD on: each line at what did best so far. */
+const REGULARIZATIONS = [0.001, 0.003, 0.01, 0.03, 0.1] as const
+const FACTORS = [32, 64, 128, 256] as const
+const RATES = [0.002, 0.005, 0.01] as const
 /** Passes over the pairs; a small table gets at least LEAST_STEPS steps a pass. */
-const EPOCHS = [10, 20, 40, 80] as const
+const EPOCHS = [5, 10, 20, 40, 80, 160] as const
 const LEAST_STEPS = 12
-/** What is taken where validation cannot choose. */
-const STANDARD = { regularization: 0.03, epochs: 40 } as const
+/** Where the search starts, and what is taken where validation cannot choose. */
+const STANDARD: BprParameters = { factors: 64, regularization: 0.03, rate: 0.005, epochs: 40 }
 
 interface BprParameters {
+  /** Numbers per person and item. */
+  readonly factors: number
   readonly regularization: number
+  /** Learning rate. */
+  readonly rate: number
   readonly epochs: number
 }
 
 /**
- * BPR matrix factorization, trained as a graph in a worker thread. Regularization and the number of epochs are
- * chosen on validation. Someone who is not in the training table is represented by the mean of the item
+ * BPR matrix factorization, trained as a graph in a worker thread. Regularization, factors, learning rate and the
+ * number of epochs are chosen on validation. Someone who is not in the training table is represented by the mean of the item
  * factors of their history, scaled to the length of an average person.
  */
 export function bprRecipe(options: { readonly threads?: number } = {}): RankerRecipe {
@@ -31,14 +36,14 @@ export function bprRecipe(options: { readonly threads?: number } = {}): RankerRe
     name,
     fit: async (context) => {
       const worker = new WorkerClient(new URL('./bpr-worker.js', import.meta.url), 'The baseline bpr')
-      const train = async (table: InteractionTable, regularization: number, epochs: readonly number[]) => {
-        const request = requestFor(table, regularization, epochs, context.seed, options.threads ?? 0)
+      const train: Train = (table, parameters, epochs) => {
+        const request = requestFor(table, parameters, epochs, context.seed, options.threads ?? 0)
         const { signal } = context
         return worker.call<BprRequest, BprFactors[]>('train', request, { signal })
       }
       try {
-        const { regularization, epochs } = await choose(context, train)
-        const [factors] = await train(context.training, regularization, [epochs])
+        const best = await choose(context, train)
+        const [factors] = await train(context.training, best, [best.epochs])
         return rankerOf(factorScorer(name, factors, context.training))
       } finally {
         await worker.close()
@@ -47,29 +52,39 @@ export function bprRecipe(options: { readonly threads?: number } = {}): RankerRe
   }
 }
 
-async function choose(
-  { fitting, validation }: FitContext,
-  train: (
-    table: InteractionTable,
-    regularization: number,
-    epochs: readonly number[],
-  ) => Promise<BprFactors[]>,
-): Promise<BprParameters> {
+/** Factors after each of some numbers of epochs. */
+type Train = (
+  table: InteractionTable,
+  parameters: BprParameters,
+  epochs: readonly number[],
+) => Promise<BprFactors[]>
+
+async function choose(context: FitContext, train: Train): Promise<BprParameters> {
+  const { fitting, validation, onProgress } = context
   if (validation.length === 0) return STANDARD
-  let best: (BprParameters & { readonly ndcg: number }) | undefined
-  for (const regularization of REGULARIZATIONS) {
-    const stages = await train(fitting, regularization, EPOCHS)
-    for (const [i, factors] of stages.entries()) {
-      const ndcg = await meanNdcg(rankerOf(factorScorer('bpr', factors, fitting)), validation, 10)
-      if (best === undefined || ndcg > best.ndcg) best = { regularization, epochs: EPOCHS[i], ndcg }
+  const lines: readonly ((best: BprParameters) => BprParameters[])[] = [
+    (best) => REGULARIZATIONS.map((regularization) => ({ ...best, regularization })),
+    (best) => FACTORS.filter((factors) => factors !== best.factors).map((factors) => ({ ...best, factors })),
+    (best) => RATES.filter((rate) => rate !== best.rate).map((rate) => ({ ...best, rate })),
+  ]
+  const total = REGULARIZATIONS.length + FACTORS.length + RATES.length - 2
+  let best: BprParameters & { readonly ndcg: number } = { ...STANDARD, ndcg: Number.NEGATIVE_INFINITY }
+  let done = 0
+  for (const line of lines) {
+    for (const parameters of line(best)) {
+      onProgress?.({ stage: 'parameters', done: done++, total, unit: 'trainings' })
+      for (const [i, factors] of (await train(fitting, parameters, EPOCHS)).entries()) {
+        const ndcg = await meanNdcg(rankerOf(factorScorer('bpr', factors, fitting)), validation, 10)
+        if (ndcg > best.ndcg) best = { ...parameters, epochs: EPOCHS[i], ndcg }
+      }
     }
   }
-  return best!
+  return best
 }
 
 function requestFor(
   table: InteractionTable,
-  regularization: number,
+  { factors, regularization, rate }: BprParameters,
   epochs: readonly number[],
   seed: number,
   threads: number,
@@ -88,9 +103,9 @@ function requestFor(
     items: table.itemIds.length,
     users: table.users,
     taken: table.items,
-    factors: FACTORS,
+    factors,
     regularization,
-    rate: RATE,
+    rate,
     snapshots: epochs.map((count) => count * stepsPerEpoch),
     batch,
     seed,
@@ -100,8 +115,9 @@ function requestFor(
 
 function factorScorer(name: string, factors: BprFactors, table: InteractionTable): Scorer {
   const itemCount = table.itemIds.length
-  const people = matrix(table.userIds.length, FACTORS, factors.people)
-  const items = matrix(itemCount, FACTORS, factors.items)
+  const dim = factors.bias.length === 0 ? 0 : factors.items.length / factors.bias.length
+  const people = matrix(table.userIds.length, dim, factors.people)
+  const items = matrix(itemCount, dim, factors.items)
   const isKnown = new Uint8Array(table.userIds.length)
   for (const user of table.users) isKnown[user] = 1
   const usual = usualLength(people, isKnown)
