@@ -147,7 +147,7 @@ async function speedTables(context: BenchContext, inputs: readonly Input[], engi
     rows,
     notes: [
       `Medians of interleaved rounds with ${context.threads} threads; last column: paired ratio and its 95 % interval.`,
-      `transformers.js gets batches of 32 in the order given. The WASM engine gets ${WASM_TEXTS} texts, paired with us on the same; it decides its own threads.`,
+      `transformers.js gets batches of 32 in the order given. The WASM engine gets ${WASM_TEXTS} texts, paired with us on the same: so few it computes in one thread; from 24 on it would load the model into a thread per processor each time.`,
     ],
   }
   const share: BenchTable = {
