@@ -11,6 +11,8 @@ export interface Changes {
 
 /** Asked for beyond what is wanted, so that the list stays long enough when some of it goes. */
 const SPARE = 16
+/** Lists of one person, of different lengths. */
+const MOST_HELD = 3
 
 interface Remembered {
   readonly wanted: number
@@ -25,16 +27,17 @@ interface Remembered {
  * list is put right: what changed is scored again, and takes the place that a search would give it.
  */
 export class Memory {
-  private held: Remembered | undefined
+  /** By how many were wanted, the last asked for last. */
+  private readonly held = new Map<number, Remembered>()
 
   constructor(private readonly changes: Changes) {}
 
   /** The nearest vectors, `wanted` of them where there are as many. @param vector the person; always the same one */
   async nearest(index: VectorIndex, vector: Float32Array, wanted: number): Promise<Neighbours> {
-    const { held } = this
-    const kept = held?.wanted === wanted ? this.broughtUpToDate(index, vector, held) : undefined
+    const held = this.held.get(wanted)
+    const kept = held === undefined ? undefined : this.broughtUpToDate(index, vector, held)
     if (kept !== undefined) {
-      this.held = kept
+      this.keep(kept)
       return first(kept.neighbours, wanted)
     }
     const { sequence } = this.changes
@@ -42,8 +45,14 @@ export class Memory {
     const isAll = neighbours.keys.length < wanted + SPARE
     const floor = isAll ? Number.NEGATIVE_INFINITY : (neighbours.scores.at(-1) as number)
     // What changed while we waited may have been missed.
-    if (this.changes.sequence === sequence) this.held = { wanted, sequence, neighbours, floor }
+    if (this.changes.sequence === sequence) this.keep({ wanted, sequence, neighbours, floor })
     return first(neighbours, wanted)
+  }
+
+  private keep(one: Remembered): void {
+    this.held.delete(one.wanted)
+    this.held.set(one.wanted, one)
+    if (this.held.size > MOST_HELD) this.held.delete(this.held.keys().next().value as number)
   }
 
   /** Undefined where only a search can tell. */

@@ -29,14 +29,16 @@ export interface Recommended {
 
 /** Candidates by text, and as many by interactions, beyond what is wanted: room for the two to differ. */
 const DEPTH = 50
+/** Where those do not make sure of the best k, up to so many times as many are looked at. */
+const DEEPENING = 16
 /** Rules that pass over items need more to choose from. */
 const DEPTH_WITH_RULES = 200
 /** What popularity gives somebody without any signal is spread out at least so much. */
 const POPULAR_DIVERSITY = 0.3
 
 /**
- * The best k items for each person, under the rules. Never fewer than k while k items may answer: when the
- * candidates do not suffice, more are fetched, at last all of them; items about which nothing is known come
+ * The best k items for each person, under the rules. Candidates are fetched until no other item can score higher
+ * than the last of the list. Never fewer than k while k items may answer: when the candidates do not suffice, more are fetched, at last all of them; items about which nothing is known come
  * last, with the lowest score of the others.
  */
 export async function recommendFor(
@@ -77,6 +79,7 @@ async function recommendOne(
   const pinned = pins.map((key) => scoreOf(taste, key, textScore(index, taste.vector, key)))
   const highestBoost = boosts.reduce((sum, { by }) => sum + Math.max(0, by), 0)
   let depth = firstDepth(question)
+  const deepest = DEEPENING * depth
   let pool = await gather(index, taste, range, depth, nearest)
   for (;;) {
     let picks = applyRules(pool, rules, facts, pinned)
@@ -89,12 +92,23 @@ async function recommendOne(
       for (const { key } of removed) gone.add(key)
       continue
     }
-    if (picks.length >= k || pool.complete) return picks
+    if (pool.complete) return picks
+    if (picks.length >= k && (depth >= deepest || isCertain(picks, pool, rules))) return picks
     // What is left cannot reach the minimum, unless popularity (which novelty turns round) says otherwise.
     if (minScore !== undefined && rules.novelty === 0 && pool.bound + highestBoost < minScore) return picks
     depth *= 4
     pool = await gather(index, taste, range, depth)
   }
+}
+
+/**
+ * Whether no item outside of the pool can belong into the list. Where a rule moves scores, the pool as it is has
+ * to do.
+ */
+function isCertain(picks: readonly Picked[], pool: Pool, { boosts, diversity, novelty }: Rules): boolean {
+  if (boosts.length > 0 || diversity > 0 || novelty > 0) return true
+  const last = picks[picks.length - 1]
+  return last === undefined || last.pinned || last.score >= pool.bound
 }
 
 /** Everything that may answer: what nothing is known about gets the lowest score of the others. */

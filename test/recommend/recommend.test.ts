@@ -103,10 +103,10 @@ describe('recommendFor, against scoring everything', () => {
     readonly make: () => Partial<Question>
     readonly least: number
   }[] = [
-    { name: 'without rules', make: () => ({}), least: 0.98 },
+    { name: 'without rules', make: () => ({}), least: 1 },
     { name: 'with a tenth allowed', make: () => ({ allowed: few() }), least: 1 },
     { name: 'with a boost', make: () => ({ boosts: [{ keys: few(), by: 2 }] }), least: 0.98 },
-    { name: 'with some blocked', make: () => ({ blocked: new Set(few()) }), least: 0.98 },
+    { name: 'with some blocked', make: () => ({ blocked: new Set(few()) }), least: 1 },
     { name: 'with a minimum', make: () => ({ minScore: 0.8, k: 100 }), least: 0.98 },
     { name: 'with novelty', make: () => ({ novelty: 0.3 }), least: 0.95 },
     { name: 'when everything is asked for', make: () => ({ k: ITEMS, allowed: few() }), least: 1 },
@@ -116,6 +116,8 @@ describe('recommendFor, against scoring everything', () => {
     let wanted = 0
     for (let person = 0; person < 40; person++) {
       const taste = await somebody(1 + draw.integer(20))
+      // What is popular is spread out, not ranked by score alone.
+      if (taste.basis === 'popular') continue
       const question = { ...plain, ...make() }
       const [{ picks }] = await recommendFor(shelf, [taste], question)
       const right = twin(taste, question)
