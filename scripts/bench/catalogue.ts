@@ -82,11 +82,11 @@ export async function fillProject(
     }
     store.write({ interactions })
   }
-  const all = store.itemVectors(state.space)
+  const { sequence, ...all } = store.itemVectors(state.space)
   const built = await buildIndex(all)
   await publishIndex(indexFolder(folder, 'bench'), built, {
     fingerprint: state.space,
-    sequence: all.sequence,
+    sequence,
   })
   setLiveState(store, { ...state, indexId: 'bench' })
   store.close()
