@@ -1,0 +1,148 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Basis, type Item, Recommender, sampleFiles } from 'textrec'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryFolder } from './shelf.js'
+
+/** Small enough for seconds, and enough to beat what there is on the sample. */
+const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'off', seed: 2 } as const
+const NEW: Item = {
+  id: 'lighthouse-vampire',
+  title: 'The Vampire of the Lighthouse',
+  description: 'A vampire count haunts a lonely lighthouse.',
+}
+/** Someone whom the second state adds, so that the first one knows nobody. */
+const PERSON = 'zz-person-4711'
+const THEIRS = ['dracula', 'frankenstein', 'carmilla']
+
+interface State {
+  readonly name: string
+  readonly prepare: (shop: Recommender) => Promise<void>
+  /** What speaks for items by text, and for a person with a history. */
+  readonly text: Basis
+  readonly fused: Basis
+}
+
+const STATES: readonly State[] = [
+  {
+    name: 'no interactions at all',
+    prepare: async (shop) => {
+      await shop.import({ items: sampleFiles().items })
+      await shop.index()
+    },
+    text: 'frozen text',
+    fused: 'frozen text',
+  },
+  {
+    name: 'interactions, but no adapter',
+    prepare: async (shop) => {
+      await shop.import({ reviews: sampleFiles().reviews })
+      await shop.upsert({ interactions: THEIRS.map((itemId) => ({ userId: PERSON, itemId })) })
+      await shop.index()
+    },
+    text: 'frozen text',
+    fused: 'fused',
+  },
+  {
+    name: 'a trained adapter',
+    prepare: async (shop) => {
+      expect(await shop.train(TINY)).toMatchObject({ published: true })
+    },
+    text: 'adapter',
+    fused: 'fused',
+  },
+]
+
+const folder = temporaryFolder()
+let shop: Recommender
+beforeAll(async () => {
+  shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
+})
+afterAll(() => shop.close())
+
+// One project that grows: every state comes from the one before.
+describe.each(STATES)('with $name', ({ fused, prepare, text }) => {
+  const hasPeople = fused === 'fused'
+  beforeAll(() => prepare(shop), 300_000)
+
+  test('likes, dislikes and words', async () => {
+    const { basis, items } = await shop.recommend({ likes: ['dracula'], dislikes: ['emma'], k: 5 })
+    expect(basis).toBe(fused)
+    expect(items).toHaveLength(5)
+    const words = await shop.recommend({ text: 'a vampire count in a castle', k: 30 })
+    expect(words.basis).toBe(text)
+    expect(words.items.map(({ itemId }) => itemId)).toContain('dracula')
+  })
+
+  test('somebody without any signal', async () => {
+    expect(await shop.recommend({ k: 5 })).toMatchObject({ basis: 'popular', items: { length: 5 } })
+  })
+
+  test('a known person', async () => {
+    if (!hasPeople) {
+      await expect(shop.recommend({ user: PERSON })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+      return
+    }
+    const { basis, items } = await shop.recommend({ user: PERSON, k: 5, reasons: true })
+    expect(basis).toBe(fused)
+    expect(items).toHaveLength(5)
+    for (const { itemId, reasons } of items) {
+      expect(THEIRS).not.toContain(itemId)
+      for (const like of reasons?.likes ?? []) expect(THEIRS).toContain(like.itemId)
+    }
+  })
+
+  test('items like a stored one, and like one nobody has seen', async () => {
+    for (const answer of [
+      await shop.similarItems('dracula', { k: 5 }),
+      await shop.similarToItem({ title: NEW.title, description: NEW.description }, { k: 5 }),
+    ]) {
+      expect(answer.basis).toBe(text)
+      expect(answer.items).toHaveLength(5)
+    }
+  })
+
+  test('the audience of a stored item, and of one nobody has seen', async () => {
+    const stored = await shop.audience('dracula', { k: 5 })
+    expect(stored.basis).toBe(fused)
+    const unseen = await shop.audience({ title: NEW.title, description: NEW.description }, { k: 5 })
+    expect(unseen.basis).toBe(text)
+    for (const { people } of [stored, unseen]) expect(people).toHaveLength(hasPeople ? 5 : 0)
+  })
+
+  test('reasons', async () => {
+    const explained = await shop.explain({ likes: ['frankenstein', 'emma'], item: 'dracula' })
+    expect(explained.basis).toBe(fused)
+    for (const { itemId } of explained.likes) expect(['frankenstein', 'emma']).toContain(itemId)
+  })
+
+  test('search by words, by meaning and by both', async () => {
+    for (const mode of ['text', 'vector', 'hybrid'] as const) {
+      const { basis, items } = await shop.search('vampire count', { mode, k: 10 })
+      expect(items.map(({ itemId }) => itemId)).toContain('dracula')
+      expect(['frozen text', 'adapter']).toContain(basis)
+    }
+  })
+
+  test('a new item counts at once, and is gone at once', async () => {
+    await shop.upsert({ items: [NEW] })
+    const found = await shop.search('vampire lighthouse', { k: 3 })
+    expect(found.items.map(({ itemId }) => itemId)).toContain(NEW.id)
+    expect((await shop.similarItems(NEW.id, { k: 5 })).items).toHaveLength(5)
+    await shop.remove({ items: [NEW.id] })
+    const after = await shop.search('vampire lighthouse', { k: 50 })
+    expect(after.items.map(({ itemId }) => itemId)).not.toContain(NEW.id)
+  })
+})
+
+test('what was trained on somebody who is forgotten names them nowhere', async () => {
+  const traces = () =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => readFileSync(path).includes(PERSON))
+  expect(traces().length).toBeGreaterThan(0)
+  expect(readdirSync(join(folder, 'adapters'))).toHaveLength(1)
+  expect(await shop.forget({ user: PERSON })).toMatchObject({ found: true, retrain: true })
+  expect(traces()).toEqual([])
+})
