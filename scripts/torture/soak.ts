@@ -46,6 +46,7 @@ async function run(context: TortureContext): Promise<TortureLine> {
   if (calm.code !== 0)
     complaints.push(`It ended with ${calm.signal ?? calm.code}: ${calm.stderr.slice(-300)}`)
   operations += calm.samples.at(-1)?.operations ?? 0
+  if (calm.samples.length === 0) throw new Error(`It did not live to say anything: ${calm.stderr}`)
   const half = calm.samples.slice(Math.floor(calm.samples.length / 2))
   const growth = growthOf(half)
   const descriptors =

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -31,4 +31,18 @@ test('a killed process leaves no lock behind', async () => {
   child.kill('SIGKILL')
   await once(child, 'exit')
   acquireLock(directory, 'index').release()
+})
+
+test('a lock that cannot be asked for is not said to be held', () => {
+  const refused = expect.objectContaining({ name: 'TextrecError', code: 'FILE_UNREADABLE' })
+  mkdirSync(join(directory, 'locks', 'index.lock'), { recursive: true })
+  expect(() => acquireLock(directory, 'index')).toThrow(refused)
+  writeFileSync(
+    join(directory, 'locks', 'train.lock'),
+    'not a database, but as long as the head of one: '.repeat(30),
+  )
+  expect(() => acquireLock(directory, 'train')).toThrow(refused)
+  rmSync(join(directory, 'locks'), { recursive: true })
+  writeFileSync(join(directory, 'locks'), '')
+  expect(() => acquireLock(directory, 'index')).toThrow(refused)
 })
