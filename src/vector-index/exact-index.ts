@@ -36,7 +36,7 @@ interface Question {
 interface State {
   readonly rows: Rows
   /** Consecutive blocks from row 0 on. */
-  blocks: readonly Block[]
+  readonly blocks: readonly Block[]
 }
 
 /**
@@ -87,7 +87,8 @@ export class ExactIndex implements VectorIndex {
     if (quantized === undefined) await index.seal()
     else {
       index.frozen = rows
-      index.state.blocks = [await Block.of(0, rows, dim, quantized, index.threads)]
+      const block = await Block.of(0, rows, dim, quantized, index.threads)
+      index.state = { ...index.state, blocks: [block] }
     }
     return index
   }
