@@ -17,11 +17,10 @@ import type { IndexKind } from './types.js'
 
 /**
  * From so many vectors on, 'auto' builds a graph. On 100,000 vectors (real ones repeated with noise, 384 numbers,
- * one thread of a machine with VNNI, 70 neighbours of a person) a graph of 24 neighbours a node, which takes
- * 150 s of CPU to build, needs half of exact search's time at ef 200 and three quarters at ef 300, and finds
+ * 70 neighbours of a person, one thread with VNNI, CPU time on a busy machine) a graph of 24 neighbours a node,
+ * which takes 150 s to build, needs half of exact search's time at ef 200 and three quarters at ef 300, and finds
  * 0.90 and 0.93 of the true ten: at a recall of 0.99 exact search is the faster one. Its time grows with the
- * rows, that of a graph hardly does; the crossover is not measured, and this is where exact search should take
- * some 6 ms.
+ * rows, that of a graph hardly does. The crossover itself is not measured: here exact search should take 6 ms.
  */
 export const HNSW_FROM = 300_000
 /** Tried in turn until one reaches the bar. */
