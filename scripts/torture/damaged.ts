@@ -46,6 +46,7 @@ class DamagedTest {
     refused: 0,
     harmless: 0,
     pages: 0,
+    otherwise: 0,
     silent: 0,
     repairs: 0,
     unrepaired: 0,
@@ -283,11 +284,10 @@ class DamagedTest {
         this.counts.silent++
         this.context.log(`silent: page ${page}, damage ${i % 6}`)
       }
-      if (!answers.startsWith('refused') && answers !== right && doctor !== 'healthy')
-        this.notes.push(`page ${page}: answered otherwise, found by the doctor: ${doctor}`)
+      if (!answers.startsWith('refused') && answers !== right) this.counts.otherwise++
     }
     this.notes.push(
-      `${count} damaged pages: ${noticed.asking} refused on asking, ${noticed.doctor} found by the doctor, ${noticed.unused} changed no answer, ${this.counts.silent} changed content that nothing checks`,
+      `${count} damaged pages: ${noticed.asking} refused on asking, ${noticed.doctor} found by the doctor, ${noticed.unused} changed no answer, ${this.counts.silent} changed content that nothing checks; ${this.counts.otherwise} answered otherwise before the doctor was asked`,
     )
   }
 

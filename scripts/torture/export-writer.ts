@@ -26,7 +26,11 @@ input.on('close', () => {
 const REBUILD_EVERY = 6
 
 for (let batch = 0; !ended; batch++) {
-  if (paused) process.stdout.write('paused\n')
+  if (paused) {
+    // Item-item scores follow events in the background: brought up to date, they stay as they are.
+    await shop.index()
+    process.stdout.write('paused\n')
+  }
   while (paused && !ended) await wait(5)
   const items = Array.from({ length: 2 }, (_, i) => ({
     ...madeItem(source, Number(first) + 2 * batch + i),
