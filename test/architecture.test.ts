@@ -37,6 +37,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
     'vector-index',
   ],
   evaluate: FOUNDATION,
+  families: FOUNDATION,
   project: [
     ...FOUNDATION,
     'sample',
@@ -49,6 +50,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
     'vector-index',
     'recommend',
     'evaluate',
+    'families',
   ],
   index: [...FOUNDATION, 'sample', 'store', 'ingest', 'evaluate', 'project'],
   cli: ['index'],

@@ -1,0 +1,46 @@
+import type { Random } from '../math/random.js'
+import type { TrainingModel } from '../onnx/optimizer.js'
+import type { Batch } from '../onnx/optimizer-session.js'
+import type { Scorer } from '../ranking.js'
+import type { Matrix } from '../types.js'
+import type { FamilyOptions } from './options.js'
+
+/** Who took what, on dense numbers. */
+export interface Pairs {
+  /** [pairs] */
+  readonly users: Int32Array
+  /** [pairs] */
+  readonly taken: Int32Array
+}
+
+/** What a family learns from: plain data that a worker can be sent. */
+export interface FamilyData extends Pairs {
+  readonly people: number
+  readonly items: number
+  /** [items, dim] what is known of the items beforehand, such as whitened text; a row of zeros: nothing. */
+  readonly vectors?: Matrix
+}
+
+export type Weights = { readonly [parameter: string]: Float32Array }
+
+/** A family with its sizes: how a step computes, what it is fed, and how its weights score. */
+export interface FamilyModel {
+  /** The forward pass down to the loss; all else of a training step is derived from it. */
+  readonly training: TrainingModel
+  /** The batches of one pass over `pairs`: those learned from, or those of validation. Drawn anew from `source`. */
+  batches(pairs: Pairs, source: Random): Iterable<Batch>
+  /** Scores people with these weights. Blocks its thread while it computes. */
+  scorer(weights: Weights): Promise<Scorer>
+}
+
+/** A way of learning who takes what: a forward pass, its batches and its scorer. The loop is the same for all. */
+export interface Family {
+  readonly name: string
+  /** What this family is trained with where the table of options says otherwise. */
+  readonly defaults: Partial<FamilyOptions>
+  /** Settings that validation chooses among; the first is taken where it cannot. */
+  readonly candidates: readonly Partial<FamilyOptions>[]
+  /** Whether it cannot do without `FamilyData.vectors`. */
+  readonly needsVectors?: (options: FamilyOptions) => boolean
+  prepare(data: FamilyData, options: FamilyOptions): FamilyModel
+}

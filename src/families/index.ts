@@ -1,0 +1,5 @@
+/** Model families that are compared with each other: one loop, one small file each. */
+export { FAMILIES, type FamilyName } from './catalogue.js'
+export type { EpochRecord } from './loop.js'
+export { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
+export { type FamilyRecipeOptions, type FamilyTrial, familyRecipe, type StartVectors } from './recipe.js'

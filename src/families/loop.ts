@@ -1,0 +1,173 @@
+import { throwIfAborted } from '../errors.js'
+import { random } from '../math/random.js'
+import { Graph } from '../onnx/graph.js'
+import { Ops } from '../onnx/ops.js'
+import type { TrainingModel } from '../onnx/optimizer.js'
+import { type Batch, Training } from '../onnx/optimizer-session.js'
+import { serializeModel } from '../onnx/protobuf.js'
+import { type Feeds, Session, tensor } from '../onnx/session.js'
+import { nativeStep } from '../onnx/worker-server.js'
+import { meanNdcg, rankerOf, type Scorer, type TestCase } from '../ranking.js'
+import type { FamilyData, FamilyModel, Pairs, Weights } from './family.js'
+import type { FamilyOptions } from './options.js'
+
+/** What one pass over the pairs came to. */
+export interface EpochRecord {
+  readonly epoch: number
+  /** Mean over the steps. */
+  readonly loss: number
+  /** The same loss on what validation asks for; absent where there is nothing to ask. */
+  readonly validationLoss?: number
+  /** NDCG@10 on validation. */
+  readonly validation?: number
+}
+
+export interface Trained {
+  readonly weights: Weights
+  /** How many epochs these weights have seen. */
+  readonly epochs: number
+  /** Their validation NDCG@10. */
+  readonly ndcg: number | undefined
+  readonly curve: readonly EpochRecord[]
+}
+
+export interface LoopHooks {
+  readonly signal: AbortSignal
+  readonly onEpoch: (record: EpochRecord) => void
+}
+
+/**
+ * Trains a family in this (worker) thread. With validation cases it stops early and returns the weights of the
+ * best epoch; without it runs `options.epochs` epochs.
+ * @throws ABORTED between two steps
+ */
+export async function trainFamily(
+  name: string,
+  model: FamilyModel,
+  data: FamilyData,
+  validation: readonly TestCase[],
+  options: FamilyOptions,
+  { signal, onEpoch }: LoopHooks,
+): Promise<Trained> {
+  const { seed, threads, device, epochs, patience, learningRate } = options
+  const asked = wantedPairs(validation)
+  const adam = { weightDecay: 0, clipNorm: 0 }
+  const training = await nativeStep(() => Training.create(model.training, { seed, threads, device, adam }))
+  const forward =
+    asked.users.length === 0 ? undefined : await nativeStep(() => ForwardLoss.create(model.training))
+  const source = random(seed + 1)
+  const curve: EpochRecord[] = []
+  let best: { readonly weights: Weights; readonly epochs: number; readonly ndcg: number } | undefined
+  try {
+    for (
+      let epoch = 1;
+      epoch <= epochs && epoch - (best?.epochs ?? 0) <= patienceOf(validation, patience);
+      epoch++
+    ) {
+      let sum = 0
+      let steps = 0
+      for (const batch of model.batches(data, source)) {
+        throwIfAborted(signal, `Training ${name}`)
+        sum += (await nativeStep(() => training.step(batch, learningRate))).loss
+        steps++
+      }
+      const loss = sum / steps
+      if (validation.length === 0) {
+        curve.push({ epoch, loss })
+      } else {
+        const weights = await nativeStep(() => training.weights())
+        // The same draws in every epoch, so that the curve shows the model and not the draws.
+        const batches = forward === undefined ? [] : model.batches(asked, random(seed + 2))
+        const validationLoss = await forward?.mean(weights, batches)
+        const ndcg = await judge(model, weights, validation)
+        if (best === undefined || ndcg > best.ndcg) best = { weights, epochs: epoch, ndcg }
+        curve.push({ epoch, loss, validationLoss, validation: ndcg })
+      }
+      onEpoch(curve[curve.length - 1])
+    }
+    const weights = best?.weights ?? (await nativeStep(() => training.weights()))
+    return { weights, epochs: best?.epochs ?? epochs, ndcg: best?.ndcg, curve }
+  } finally {
+    await nativeStep(() => training.close())
+    if (forward !== undefined) await nativeStep(() => forward.close())
+  }
+}
+
+function patienceOf(validation: readonly TestCase[], patience: number): number {
+  return validation.length === 0 ? Number.POSITIVE_INFINITY : patience
+}
+
+async function judge(model: FamilyModel, weights: Weights, cases: readonly TestCase[]): Promise<number> {
+  const scorer = guarded(await nativeStep(() => model.scorer(weights)))
+  try {
+    return await meanNdcg(rankerOf(scorer), cases, 10)
+  } finally {
+    await scorer.close?.()
+  }
+}
+
+/** The same scorer in a worker: the process cannot exit while it computes. */
+export function guarded(scorer: Scorer): Scorer {
+  return {
+    ...scorer,
+    scores: (people) => nativeStep(() => scorer.scores(people)),
+    close: () => nativeStep(async () => scorer.close?.()),
+  }
+}
+
+/** What validation asks of people whom training knows. */
+function wantedPairs(cases: readonly TestCase[]): Pairs {
+  const pairs = cases.flatMap(({ person: { user }, targets }) =>
+    user === undefined ? [] : Array.from(targets, (item) => [user, item] as const),
+  )
+  return {
+    users: Int32Array.from(pairs, ([user]) => user),
+    taken: Int32Array.from(pairs, ([, item]) => item),
+  }
+}
+
+/** The loss of given weights without a step. */
+class ForwardLoss {
+  private constructor(
+    private readonly session: Session,
+    private readonly shapes: ReadonlyMap<string, readonly number[]>,
+  ) {}
+
+  static async create(model: TrainingModel): Promise<ForwardLoss> {
+    const graph = new Graph(model.name)
+    const shapes = new Map<string, readonly number[]>()
+    const loss = model.loss({
+      ops: new Ops(graph),
+      parameter: (name, shape) => {
+        shapes.set(name, shape)
+        return graph.input(name, 'float32', shape)
+      },
+      batch: (name, type, shape) => {
+        shapes.set(name, shape as readonly number[])
+        return graph.input(name, type, shape)
+      },
+    })
+    graph.output('loss', loss)
+    return new ForwardLoss(await Session.create(serializeModel(graph)), shapes)
+  }
+
+  async mean(weights: Weights, batches: Iterable<Batch>): Promise<number> {
+    let sum = 0
+    let count = 0
+    for (const batch of batches) {
+      const feeds: { [name: string]: Feeds[string] } = {}
+      for (const [name, data] of Object.entries({ ...weights, ...batch })) {
+        const type = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64'
+        feeds[name] = tensor(type, data, this.shapes.get(name)!)
+      }
+      const { loss } = await nativeStep(() => this.session.run(feeds))
+      sum += (loss.data as Float32Array)[0]
+      count++
+    }
+    return sum / count
+  }
+
+  close(): Promise<void> {
+    return this.session.close()
+  }
+}

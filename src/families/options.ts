@@ -1,0 +1,52 @@
+import { choice, integer, number, type OptionTable } from '../options.js'
+import type { Device } from '../types.js'
+
+/** What every family is trained with; a family reads what it has a use for. */
+export interface FamilyOptions {
+  /** Decides every random choice: the same seed, data and device give the same model. */
+  readonly seed: number
+  /** Numbers per person and per item. */
+  readonly factors: number
+  /** Layers of propagation (LightGCN) or of the perceptron (NeuMF). */
+  readonly layers: number
+  /** Passes over all pairs, at most. */
+  readonly epochs: number
+  /** Passes where there is no validation to say when to stop. */
+  readonly blindEpochs: number
+  /** Stop after so many epochs without a better validation NDCG@10. */
+  readonly patience: number
+  /** Pairs in one step; fewer where the table has fewer. */
+  readonly batch: number
+  /** Items drawn for each pair that the person does not have. */
+  readonly negatives: number
+  readonly learningRate: number
+  /** Weight of the squared length of what a pair touches. */
+  readonly regularization: number
+  /** How tables that could start from vectors made beforehand do start, and whether the items' table then learns. */
+  readonly start: 'fine-tuned' | 'frozen' | 'random'
+  /** What RecommenderNet makes small: the cross entropy of a sigmoid, or the squared error. */
+  readonly loss: 'bce' | 'mse'
+  /** Most items for which every step's softmax goes over all of them. */
+  readonly fullSoftmaxItems: number
+  readonly device: Device
+  /** CPU threads; 0 lets ONNX Runtime choose. */
+  readonly threads: number
+}
+
+export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
+  seed: integer(1, 0, 2 ** 31),
+  factors: integer(64, 1, 4096),
+  layers: integer(3, 1, 12),
+  epochs: integer(100, 1, 10_000),
+  blindEpochs: integer(40, 1, 10_000),
+  patience: integer(5, 1, 10_000),
+  batch: integer(1024, 1, 1_000_000),
+  negatives: integer(1, 1, 1000),
+  learningRate: number(5e-3, 1e-6, 1),
+  regularization: number(0.03, 0, 1),
+  start: choice('fine-tuned', ['fine-tuned', 'frozen', 'random']),
+  loss: choice('bce', ['bce', 'mse']),
+  fullSoftmaxItems: integer(50_000, 0, 10_000_000),
+  device: choice('cpu', ['cpu', 'webgpu', 'cuda']),
+  threads: integer(0, 0, 1024),
+}

@@ -1,0 +1,90 @@
+import { matrix } from '../math/matrix.js'
+import type { TrainingModel } from '../onnx/optimizer.js'
+import { PairSampler } from './batches.js'
+import type { Family, FamilyData } from './family.js'
+import { sigmoidCrossEntropy, squaredLength, takenOrNot } from './losses.js'
+import type { FamilyOptions } from './options.js'
+import { startFromVectors } from './start.js'
+import { personOrMeanOfItems, vectorScorer, withColumn } from './vector-scorer.js'
+
+/*
+ * RecommenderNet, after the collaborative filtering example of Keras (keras.io, "Collaborative filtering for movie
+ * recommendations"), with tables that start from pretrained vectors: score(u, i) = <p_u, q_i> + b_u + b_i with p [people, F],
+ * q [items, F]; sigmoid(score) is brought to 1 for what was taken and to 0 for items drawn at random, by cross entropy or
+ * squared error, with Adam.
+ *
+ * q starts from the items' vectors (BERT or word vectors) and p from the mean of each person's items. 'fine-tuned' learns
+ * both, 'frozen' keeps q and learns the people and the biases on it, 'random' starts without the vectors: the three
+ * side by side are what the transfer is worth.
+ */
+
+const START_DEVIATION = 0.1
+
+interface Tables {
+  readonly people: Float32Array
+  readonly items: Float32Array
+}
+
+export function recommenderNetModel(
+  data: FamilyData,
+  options: FamilyOptions,
+  batch: number,
+  start: Tables | undefined,
+): TrainingModel {
+  const { factors, negatives, regularization } = options
+  const rounds = 1 + negatives
+  return {
+    name: 'recommendernet',
+    loss: ({ ops, parameter, batch: feed }) => {
+      const initial = (table: keyof Tables) =>
+        start === undefined ? { deviation: START_DEVIATION } : { data: start[table] }
+      const people = parameter('people', [data.people, factors], initial('people'))
+      const items =
+        options.start === 'frozen'
+          ? ops.graph.constant('frozen', start!.items, [data.items, factors])
+          : parameter('items', [data.items, factors], initial('items'))
+      const peopleBias = parameter('peopleBias', [data.people, 1], { fill: 0 })
+      const itemBias = parameter('itemBias', [data.items, 1], { fill: 0 })
+      const users = feed('people', 'int32', [batch])
+      const drawn = feed('items', 'int32', [rounds * batch])
+      const p = ops.gatherRows(people, users)
+      const q = ops.gatherRows(items, drawn)
+      const products = ops.reduceSum(ops.mul(ops.reshape(q, [rounds, batch, factors]), p), [2])
+      const biases = ops.add(
+        ops.reshape(ops.gatherRows(itemBias, drawn), [rounds, batch]),
+        ops.reshape(ops.gatherRows(peopleBias, users), [1, batch]),
+      )
+      const scores = ops.add(products, biases)
+      const targets = takenOrNot(ops, batch, negatives)
+      const miss = ops.sub(ops.sigmoid(scores), targets)
+      const fit =
+        options.loss === 'bce' ? sigmoidCrossEntropy(ops, scores, targets) : ops.mean(ops.mul(miss, miss))
+      const squares = ops.add(squaredLength(ops, p), squaredLength(ops, q))
+      return ops.add(fit, ops.mul(squares, regularization / batch))
+    },
+  }
+}
+
+export const recommenderNet: Family = {
+  name: 'recommendernet',
+  needsVectors: ({ start }) => start !== 'random',
+  defaults: { factors: 128, negatives: 4, learningRate: 2e-3, blindEpochs: 20 },
+  candidates: [{ regularization: 1e-3 }, { regularization: 1e-2 }],
+  prepare: (data, options) => {
+    const { factors, seed, negatives } = options
+    const tables =
+      options.start === 'random' ? undefined : startFromVectors(data, factors, START_DEVIATION, seed)
+    const start = tables && { people: tables.people.data, items: tables.items.data }
+    const sampler = new PairSampler(data, options.batch, negatives)
+    return {
+      training: recommenderNetModel(data, options, sampler.batch, start),
+      batches: (pairs, source) => sampler.batches(pairs, source),
+      scorer: (weights) => {
+        const people = withColumn(matrix(data.people, factors, weights.people))
+        const items = matrix(data.items, factors, options.start === 'frozen' ? start!.items : weights.items)
+        const vectorOf = personOrMeanOfItems(people, withColumn(items), data)
+        return vectorScorer('recommendernet', withColumn(items, weights.itemBias), vectorOf)
+      },
+    }
+  },
+}

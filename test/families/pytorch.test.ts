@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { FAMILIES } from '#src/families/catalogue.js'
+import { FAMILY_OPTIONS } from '#src/families/options.js'
+import { Training } from '#src/onnx/optimizer-session.js'
+import { resolveOptions } from '#src/options.js'
+import { meanNdcg, rankerOf } from '#src/ranking.js'
+import type { FamilyOptions } from '../../src/families/options.js'
+
+interface Recorded {
+  readonly options: Partial<FamilyOptions>
+  readonly rate: number
+  readonly start: { readonly [name: string]: { readonly shape: number[]; readonly data: number[] } }
+  readonly batches: readonly { readonly people: number[]; readonly items: number[] }[]
+  readonly losses: number[]
+  readonly gradients: { readonly [name: string]: number[] }
+  readonly end: { readonly [name: string]: number[] }
+  readonly scores: number[]
+  readonly ndcg: number
+}
+const { table, ...cases } = JSON.parse(
+  readFileSync(new URL('../fixtures/families.json', import.meta.url), 'utf8'),
+) as {
+  readonly table: {
+    readonly people: number
+    readonly items: number
+    readonly users: number[]
+    readonly taken: number[]
+    readonly withheld: number[]
+    readonly batch: number
+  }
+  readonly lightgcn: Recorded
+  readonly neumf: Recorded
+}
+const data = {
+  people: table.people,
+  items: table.items,
+  users: Int32Array.from(table.users),
+  taken: Int32Array.from(table.taken),
+}
+
+function expectClose(found: Float32Array, wanted: readonly number[], digits: number): void {
+  expect(found).toHaveLength(wanted.length)
+  for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, digits)
+}
+
+test.each(['lightgcn', 'neumf'] as const)(
+  '%s has the losses, gradients, weights, scores and metric of PyTorch',
+  async (name) => {
+    const recorded = cases[name]
+    const options = resolveOptions(name, FAMILY_OPTIONS, { ...recorded.options, batch: table.batch })
+    const model = FAMILIES[name].prepare(data, options)
+    const tensors = Object.fromEntries(
+      Object.entries(recorded.start).flatMap(([parameter, { data: start }]) => [
+        [`w:${parameter}`, Float32Array.from(start)],
+        [`m:${parameter}`, new Float32Array(start.length)],
+        [`v:${parameter}`, new Float32Array(start.length)],
+      ]),
+    )
+    const adam = { weightDecay: 0, clipNorm: 0 }
+    const training = await Training.create(model.training, { threads: 1, adam, state: { steps: 0, tensors } })
+    for (const [step, { people, items }] of recorded.batches.entries()) {
+      const batch = { people: Int32Array.from(people), items: Int32Array.from(items) }
+      const { loss } = await training.step(batch, recorded.rate)
+      expect(loss).toBeCloseTo(recorded.losses[step], 5)
+      if (step > 0) continue
+      // After one step from zero, Adam's mean is a tenth of the gradient.
+      const { tensors: after } = await training.state()
+      for (const [parameter, gradient] of Object.entries(recorded.gradients)) {
+        expectClose(
+          after[`m:${parameter}`].map((value) => value / 0.1),
+          gradient,
+          5,
+        )
+      }
+    }
+    const weights = await training.weights()
+    await training.close()
+    for (const [parameter, end] of Object.entries(recorded.end)) expectClose(weights[parameter], end, 3)
+    const scorer = await model.scorer(weights)
+    const people = Array.from({ length: table.people }, (_, user) => ({
+      user,
+      items: data.taken.filter((_, i) => data.users[i] === user),
+    }))
+    expectClose((await scorer.scores(people)).data, recorded.scores, 3)
+    const asked = people.map((person, user) => ({
+      user,
+      person,
+      targets: Int32Array.of(table.withheld[user]),
+    }))
+    expect(await meanNdcg(rankerOf(scorer), asked, 3)).toBeCloseTo(recorded.ndcg, 6)
+    await scorer.close?.()
+  },
+)
