@@ -89,10 +89,11 @@ class PointsTest {
     const folder = await this.trials.project(stage, 'int8', join(this.context.work, `${stage}-${point}`))
     let seen = -1
     const errorLine: Disturbance['errorLine'] = (child, line) => {
-      if (line.includes(folder) && ++seen === point) child.kill('SIGKILL')
+      if (!line.includes(folder) || ++seen !== point) return
+      this.counts.kills++
+      child.kill('SIGKILL')
     }
     const killed = await this.traced(stage, folder, { errorLine }, true)
-    if (!killed.finished) this.counts.kills++
     const resumed = await runStage(this.trials.call(stage, 'int8', folder, killed.acknowledged))
     const { state } = await this.trials.reference(stage, 'int8')
     if (resumed.failed !== undefined) {
