@@ -17,7 +17,7 @@ import {
 } from '../collaborative/index.js'
 import type { Encoder } from '../encode/index.js'
 import { isTextrecError, throwIfAborted } from '../errors.js'
-import { type Split, textMeanScorer } from '../evaluate/index.js'
+import { requireHonestSplit, type Split, textMeanScorer } from '../evaluate/index.js'
 import { selectRows } from '../evaluate/table.js'
 import { random, shuffle } from '../math/random.js'
 import { chooseDevice } from '../onnx/device.js'
@@ -64,7 +64,10 @@ export interface Trial {
   close(): Promise<void>
 }
 
-/** Trains the adapter, fits the collaborative scorer, and judges them, alone and together, with what is live. */
+/**
+ * Trains the adapter, fits the collaborative scorer, and judges them, alone and together, with what is live.
+ * @throws LEAK_FOUND before anything is learned if the split shows what it will ask for
+ */
 export async function runTrial(source: TrialSource): Promise<Trial> {
   const run = new TrialRun(source)
   try {
@@ -94,6 +97,7 @@ class TrialRun {
   async all(): Promise<Trial> {
     const { store, encoder, split, options } = this.source
     const { seed, signal, threads } = options
+    requireHonestSplit(split)
     const { fingerprint, dim } = encoder
     const onProgress = options.onProgress as OnProgress | undefined
     const known = new KnownTexts(
