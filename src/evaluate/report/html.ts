@@ -58,10 +58,9 @@ ${htmlTable(...seedTable(comparison))}`
     : ''
 }
 <h2>All metrics</h2>
-${htmlTable(
-  ['ranker', ...metrics],
-  results.map((result) => [result.name, ...metrics.map((metric) => figure(result.metrics[metric].mean))]),
-)}
+${byCutoff(metrics)
+  .map((some) => metricTable(results, some))
+  .join('\n')}
 <h2>The lists as a whole, at ${k}</h2>
 ${htmlTable(
   ['ranker', ...Object.keys(results[0].lists), 'seconds to fit', 'seconds to rank'],
@@ -95,6 +94,21 @@ ${body}
 </body>
 </html>
 `
+}
+
+/** The metrics at one cut-off, then those at the next. */
+function byCutoff(metrics: readonly string[]): string[][] {
+  const cutoffs = new Set(metrics.map((metric) => metric.slice(metric.indexOf('@'))))
+  return Array.from(cutoffs, (cutoff) =>
+    metrics.filter((metric) => metric.slice(metric.indexOf('@')) === cutoff),
+  )
+}
+
+function metricTable(results: readonly RankerResult[], metrics: readonly string[]): string {
+  return htmlTable(
+    ['ranker', ...metrics],
+    results.map((result) => [result.name, ...metrics.map((metric) => figure(result.metrics[metric].mean))]),
+  )
 }
 
 function sliceFigure(result: RankerResult, slice: number, key: string): string {
