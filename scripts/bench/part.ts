@@ -10,7 +10,7 @@ export interface BenchTable {
   readonly rows: readonly (readonly Cell[])[]
   /** What a reader has to know to judge the figures: inputs, settings, what is left out. */
   readonly notes: readonly string[]
-  /** Drawn as curves over two of the columns, by name; without it, as bars of the first column of numbers. */
+  /** Drawn as curves over two of the columns, by name; without it, as bars of the first column with a unit. */
   readonly curve?: { readonly x: string; readonly y: string; readonly of: string; readonly logX?: boolean }
 }
 

@@ -19,9 +19,11 @@ export async function benchPage(title: string, tables: readonly BenchTable[]): P
 }
 
 async function bars(one: BenchTable): Promise<string> {
-  const at = one.columns.findIndex((_, i) => i > 0 && one.rows.some((row) => typeof row[i] === 'number'))
+  const numeric = (i: number) => i > 0 && one.rows.some((row) => typeof row[i] === 'number')
+  const measured = one.columns.findIndex(({ unit }, i) => unit !== undefined && numeric(i))
+  const at = measured < 0 ? one.columns.findIndex((_, i) => numeric(i)) : measured
   if (at < 0) return ''
-  // What stands before the first number names the row.
+  // What stands before it names the row: sizes are such columns, they have no unit.
   const data = one.rows.flatMap((row) => {
     const value = row[at]
     return typeof value === 'number' ? [{ name: row.slice(0, at).map(cellText).join(', '), value }] : []
