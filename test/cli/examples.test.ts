@@ -50,5 +50,5 @@ test('the example of every help text runs as it stands', async () => {
       }
     }
   }
-  expect(readdirSync(empty)).toEqual(['books.textrec'])
+  expect(readdirSync(empty).sort()).toEqual(['books-copy.textrec', 'books.textrec'])
 }, 300_000)

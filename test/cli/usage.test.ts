@@ -21,6 +21,7 @@ const COMMANDS = [
   'remove',
   'forget',
   'stats',
+  'export',
   'doctor',
 ]
 
