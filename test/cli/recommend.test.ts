@@ -117,7 +117,7 @@ test('audience finds people for a stored item and for a described one', async ()
   )
   expect(items.map(({ rank }) => rank)).toEqual([1, 2, 3, 4])
   const { stdout } = await ask('audience', '--text', 'A ship in the ice', '-k', '2')
-  expect(stdout).toMatch(/^rank +cosine +person$/m)
+  expect(stdout).toMatch(/^rank +z-score +person$/m)
   expect(await ask('audience')).toMatchObject({ code: 2 })
 })
 
