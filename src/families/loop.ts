@@ -2,7 +2,7 @@ import { throwIfAborted } from '../errors.js'
 import { random } from '../math/random.js'
 import { Graph } from '../onnx/graph.js'
 import { Ops } from '../onnx/ops.js'
-import type { TrainingModel } from '../onnx/optimizer.js'
+import { stateName, type TrainingModel } from '../onnx/optimizer.js'
 import { type Batch, Training } from '../onnx/optimizer-session.js'
 import { serializeModel } from '../onnx/protobuf.js'
 import { type Feeds, Session, tensor } from '../onnx/session.js'
@@ -139,8 +139,9 @@ class ForwardLoss {
     const loss = model.loss({
       ops: new Ops(graph),
       parameter: (name, shape) => {
-        shapes.set(name, shape)
-        return graph.input(name, 'float32', shape)
+        const state = stateName('w', name)
+        shapes.set(state, shape)
+        return graph.input(state, 'float32', shape)
       },
       batch: (name, type, shape) => {
         shapes.set(name, shape as readonly number[])
@@ -154,9 +155,10 @@ class ForwardLoss {
   async mean(weights: Weights, batches: Iterable<Batch>): Promise<number> {
     let sum = 0
     let count = 0
+    const states = Object.entries(weights).map(([name, data]) => [stateName('w', name), data] as const)
     for (const batch of batches) {
       const feeds: { [name: string]: Feeds[string] } = {}
-      for (const [name, data] of Object.entries({ ...weights, ...batch })) {
+      for (const [name, data] of [...states, ...Object.entries(batch)]) {
         const type = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64'
         feeds[name] = tensor(type, data, this.shapes.get(name)!)
       }

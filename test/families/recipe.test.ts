@@ -50,17 +50,23 @@ describe('a family as a ranker', () => {
     expect(seen.at(-1)).toMatchObject({ stage: 'training on everything' })
   })
 
-  test('a setting that is given is not tried otherwise', async () => {
-    let trials: readonly FamilyTrial[] = []
-    const recipe = familyRecipe('mf-softmax', {
-      options: { ...quick, epochs: 2, regularization: 0.5 },
-      onTrials: (all) => {
-        trials = all
-      },
-    })
-    await (await recipe.fit(context)).close?.()
-    expect(trials.map(({ settings }) => settings)).toEqual([{}])
-  })
+  test.each(['mf-warp', 'mf-softmax', 'lightgcn-flow', 'neumf', 'recommendernet'] as const)(
+    '%s is judged on validation, and a setting that is given is not tried otherwise',
+    async (family) => {
+      let trials: readonly FamilyTrial[] = []
+      const recipe = familyRecipe(family, {
+        options: { ...quick, epochs: 1, regularization: 0.5 },
+        vectors: () => parityVectors(8),
+        onTrials: (all) => {
+          trials = all
+        },
+      })
+      await (await recipe.fit(context)).close?.()
+      expect(trials.map(({ settings }) => settings)).toEqual([{}])
+      expect(trials[0].curve).toHaveLength(1)
+      expect(trials[0].curve[0].validationLoss).toBeGreaterThan(0)
+    },
+  )
 
   test('stops between two steps when it is told to', async () => {
     const controller = new AbortController()
@@ -84,8 +90,9 @@ describe('a family as a ranker', () => {
       await ranker.close?.()
       return ranking
     }
-    expect(await scores(3)).toEqual(await scores(3))
-    expect(await scores(3)).not.toEqual(await scores(4))
+    const first = await scores(3)
+    expect(await scores(3)).toEqual(first)
+    expect(await scores(4)).not.toEqual(first)
   })
 
   test('a catalogue beyond the full softmax is learned from the items of each step', async () => {

@@ -74,7 +74,7 @@ describe('sums over neighbours', () => {
         expect([...sums]).toEqual(added(people, pairs, x).map((value) => value + 0))
         expect([...gradient]).toEqual(added(people, pairs, w).map((value) => value + 0))
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 
