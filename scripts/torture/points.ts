@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { shuffle } from '../../src/math/random.js'
-import { type Disturbance, requireStrace, runStage } from './children.js'
+import { type Child, type Disturbance, requireStrace, runStage } from './children.js'
 import { STAGES, type Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
@@ -28,6 +28,9 @@ const TRACED = (held: string | undefined): readonly string[] => [
   ...['-f', '--seccomp-bpf', '-qq', '-y', '-o', '|cat 1>&2', '-e', `trace=${CALLS}`],
   ...(held === undefined ? [] : ['-e', `inject=${held}:delay_exit=${HELD}`]),
 ]
+
+/** Before that only the tracer's id is known, and killing the tracer sets the traced free. */
+const hasBegun = (child: Child): boolean => child.pid !== child.process.pid
 
 class PointsTest {
   private readonly counts = { points: 0, kills: 0, lost: 0, duplicated: 0, mismatched: 0 }
@@ -68,7 +71,7 @@ class PointsTest {
     const run = await this.traced(
       stage,
       folder,
-      { errorLine: (_, line) => line.includes(folder) && points.push(line) },
+      { errorLine: (child, line) => hasBegun(child) && line.includes(folder) && points.push(line) },
       false,
     )
     if (!run.finished)
@@ -89,7 +92,7 @@ class PointsTest {
     const folder = await this.trials.project(stage, 'int8', join(this.context.work, `${stage}-${point}`))
     let seen = -1
     const errorLine: Disturbance['errorLine'] = (child, line) => {
-      if (!line.includes(folder) || ++seen !== point) return
+      if (!hasBegun(child) || !line.includes(folder) || ++seen !== point) return
       this.counts.kills++
       child.kill('SIGKILL')
     }

@@ -72,11 +72,13 @@ async function compaction(shop: Recommender, signal: AbortSignal): Promise<void>
 async function run(): Promise<void> {
   const { stage, folder, files, dtype, threads = 1 } = call
   const { signal } = controller
+  const begin = () => say({ kind: 'begin', pid: process.pid })
+  if (stage === 'import') begin() // making the project is part of it
   const shop = await Recommender.open(folder, { dtype, threads, create: stage === 'import' })
   try {
     // Loads the encoder before anything counts: it belongs to no stage.
     if (stage === 'upsert') await shop.similarToItem({ title: 'guitar' })
-    say({ kind: 'begin', pid: process.pid })
+    if (stage !== 'import') begin()
     switch (stage) {
       case 'import':
         await shop.import({ ...files }, { signal, onProgress: watched(recordsIn) })
