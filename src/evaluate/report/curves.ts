@@ -13,13 +13,16 @@ export async function curvesPlot(
   labels: { readonly x: string; readonly y: string },
 ): Promise<string> {
   const { plot, document } = await library()
+  const xs = points.map(({ x }) => x)
+  // Epochs and the like are whole numbers: no ticks between them.
+  const ticks = Math.max(1, Math.min(10, Math.max(...xs) - Math.min(...xs)))
   return svg(
     plot.plot({
       document,
       width: 760,
       height: 320,
       marginLeft: 60,
-      x: { label: labels.x, grid: true, ticks: 10 },
+      x: { label: labels.x, grid: true, ticks },
       y: { label: labels.y, grid: true },
       color: { legend: true },
       marks: [
