@@ -87,7 +87,7 @@ class Fit {
       (best, trial) => (best === undefined || trial.ndcg! > best.ndcg! ? trial : best),
       undefined,
     )
-    const epochs = chosen?.epochs ?? base.blindEpochs
+    const epochs = chosen?.epochs ?? Math.min(base.epochs, base.blindEpochs)
     const final = { ...base, ...(chosen?.settings ?? settings[0]), epochs }
     await this.train('training on everything', await this.dataOf(training), final, [])
     return rankerOf({

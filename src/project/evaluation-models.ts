@@ -20,8 +20,15 @@ import {
   textMeanRecipe,
   textMeanScorer,
   textNeighboursRecipe,
+  words,
 } from '../evaluate/index.js'
-import { type FamilyName, type FamilyOptions, familyRecipe } from '../families/index.js'
+import {
+  type FamilyName,
+  type FamilyOptions,
+  familyRecipe,
+  meanOfWordVectors,
+  type StartVectors,
+} from '../families/index.js'
 import { nearest } from '../options.js'
 import { type FitContext, type RankerRecipe, rankerOf } from '../ranking.js'
 import type { InteractionTable, Matrix } from '../types.js'
@@ -36,6 +43,7 @@ export class EvaluationInputs {
   private readonly made = new Map<InteractionTable, Promise<Matrix>>()
   private chosen: Promise<number> | undefined
   private trained: Promise<Adapter[]> | undefined
+  private wordMeans: Promise<Matrix> | undefined
 
   constructor(
     readonly split: Split,
@@ -43,6 +51,7 @@ export class EvaluationInputs {
     readonly textSpace: string,
     readonly training: Partial<TrainOptions>,
     readonly threads: number,
+    readonly wordVectorFile?: string,
   ) {}
 
   /** [items, dim] text vectors from what is allowed while `table` (training or fitting) is what is known. */
@@ -64,6 +73,20 @@ export class EvaluationInputs {
   /** The words of each item and what to ask by, without what validation asks for: one search serves both steps. */
   documents(): { readonly documents: string[]; readonly queries: string[] } {
     return this.texts.documents(this.split.heldOutWhileFitting)
+  }
+
+  /** [items, dim] the mean of the word vectors of each item's words, in lower case, from the file of the caller. */
+  async wordVectors(): Promise<Matrix> {
+    const file = this.wordVectorFile
+    if (file === undefined) {
+      throw new TextrecError(
+        'OPTION_INVALID',
+        'evaluate: recommendernet-words needs a file of word vectors.',
+        'Name one: --word-vectors FILE, or option wordVectors.',
+      )
+    }
+    this.wordMeans ??= meanOfWordVectors(file, this.documents().documents, words)
+    return this.wordMeans
   }
 
   /**
@@ -119,8 +142,18 @@ export const EVALUATION_MODELS = {
   'lightgcn-flow': family('lightgcn-flow'),
   neumf: family('neumf'),
   recommendernet: family('recommendernet'),
-  'recommendernet-frozen': family('recommendernet', 'recommendernet-frozen', { start: 'frozen' }),
-  'recommendernet-random': family('recommendernet', 'recommendernet-random', { start: 'random' }),
+  'recommendernet-frozen': family('recommendernet', {
+    called: 'recommendernet-frozen',
+    options: { start: 'frozen' },
+  }),
+  'recommendernet-random': family('recommendernet', {
+    called: 'recommendernet-random',
+    options: { start: 'random' },
+  }),
+  'recommendernet-words': family('recommendernet', {
+    called: 'recommendernet-words',
+    vectors: (inputs) => () => inputs.wordVectors(),
+  }),
   bm25: (inputs) => ({
     name: 'bm25',
     seedless: true,
@@ -167,13 +200,21 @@ export function recipesFor(names: readonly string[], inputs: EvaluationInputs): 
   })
 }
 
-/** A family of src/families. Those that start from vectors start from whitened text. */
-function family(name: FamilyName, called: string = name, options: Partial<FamilyOptions> = {}): MakeRecipe {
+interface FamilySettings {
+  /** The model's name where it is not the family's. */
+  readonly called?: string
+  readonly options?: Partial<FamilyOptions>
+  /** What it starts from; whitened text when absent. */
+  readonly vectors?: (inputs: EvaluationInputs) => StartVectors
+}
+
+/** A family of src/families. */
+function family(name: FamilyName, { called, options, vectors }: FamilySettings = {}): MakeRecipe {
   return (inputs) =>
     familyRecipe(name, {
       name: called,
-      options: { threads: inputs.threads, ...options },
-      vectors: (table) => inputs.whitened(table, TRAIN_OPTIONS.textDim.default),
+      options: { threads: inputs.threads, epochs: inputs.training.epochs, ...options },
+      vectors: vectors?.(inputs) ?? ((table) => inputs.whitened(table, TRAIN_OPTIONS.textDim.default)),
     })
 }
 

@@ -55,6 +55,8 @@ export interface EvaluateOptions extends LongOptions {
   readonly seed: number
   /** Instead of one seed several: fits and ranks once per seed; a split that hides at random hides anew each time. */
   readonly seeds: readonly number[] | undefined
+  /** File of word vectors (GloVe, word2vec, fastText .vec) that 'recommendernet-words' starts from. */
+  readonly wordVectors: string | undefined
   /** File for a report in HTML that needs no network. */
   readonly report: string | undefined
   /** How the adapter is trained; see TrainOptions. */
@@ -95,6 +97,7 @@ export const EVALUATE: OptionTable<EvaluateOptions> = {
   metric: optional(choice<MetricName>('ndcg', Object.keys(METRICS) as MetricName[])),
   seed: integer(1, 0, 2 ** 31),
   seeds: optional(seedList),
+  wordVectors: optional(text('')),
   report: optional(text('')),
   training: anything<Partial<TrainOptions>>({}, 'training options'),
 }
@@ -133,14 +136,14 @@ export async function runEvaluation(
 
 /** Splits, inputs and recipes for one seed after the other; what no seed decides is made once. */
 function drawsOf({ store, state, encoder, threads }: EvaluationSource, options: EvaluateOptions): Draws {
-  const { minRating, minItems, models, training, signal, onProgress } = options
+  const { minRating, minItems, models, training, wordVectors, signal, onProgress } = options
   const name = splitName(options)
   const { fingerprint } = state.encoder
   const dim = state.model?.textDim ?? state.dim
   const inputsOf = (split: Split) => {
     const source = { store, fingerprint, dim, encoder, signal, onProgress }
     const texts = new KnownTexts(source, split.table)
-    return new EvaluationInputs(split, texts, textSpaceOf(state), training, threads)
+    return new EvaluationInputs(split, texts, textSpaceOf(state), training, threads, wordVectors)
   }
   let inputs: EvaluationInputs | undefined
   return {

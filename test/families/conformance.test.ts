@@ -20,8 +20,8 @@ function conforms(family: FamilyName, settings: Partial<FamilyOptions> = {}): vo
   })
 }
 
-conforms('mf-warp', { blindEpochs: 40 })
-conforms('mf-softmax', { blindEpochs: 40 })
+conforms('mf-warp', { blindEpochs: 20 })
+conforms('mf-softmax', { blindEpochs: 20 })
 conforms('lightgcn')
 conforms('lightgcn-text')
 conforms('lightgcn-flow')

@@ -27,6 +27,7 @@ interface EvaluateFlags extends ShellFlags, EncoderFlags {
   readonly metric?: MetricName
   readonly seed?: number
   readonly seeds?: number[]
+  readonly wordVectors?: string
   readonly report?: string
 }
 
@@ -71,6 +72,11 @@ export function define(command: Command): void {
       'instead: once per seed, and all together; --cold-items and --cold-users hide anew each time',
       seedList,
     )
+    .option(
+      '--word-vectors <file>',
+      'GloVe, word2vec or fastText .vec, for the model recommendernet-words',
+      path,
+    )
     .option('--report <file.html>', 'write a report with plots that needs no network', path)
     .action((flags: EvaluateFlags) =>
       runCommand(flags, async (shell) => {
@@ -90,6 +96,7 @@ export function define(command: Command): void {
           metric,
           seed,
           seeds,
+          wordVectors: flags.wordVectors,
           report,
           training: { epochs: flags.epochs },
         })
