@@ -114,7 +114,7 @@ async function opened({ items, reviews }: Catalogue): Promise<Recommender> {
 }
 
 /** Small enough for seconds, and enough to beat what there is on the sample. */
-const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'off', seed: 2 } as const
+const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'on', seed: 2 } as const
 
 /**
  * Of so many people described by five likes each, for how many does the best item's score fall more without the

@@ -12,7 +12,7 @@ import { ITEMS, temporaryFolder } from './shelf.js'
 const code = (value: string) => expect.objectContaining({ name: 'TextrecError', code: value })
 
 /** Small enough for seconds, and enough to beat what there is on the sample. */
-const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'off', seed: 2 } as const
+const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'on', seed: 2 } as const
 
 const NEW_BOOK = {
   id: 'lighthouse-vampire',
@@ -69,7 +69,7 @@ describe('a trained project', () => {
       },
     })
     expect(result).toMatchObject({ published: true, withdrawn: false })
-    expect([...stages]).toEqual(['text'])
+    expect([...stages]).toEqual(['text + ids'])
     expect(result.contests.map(({ against }) => against)).toEqual(['frozen', 'collaborative', 'what is live'])
     for (const { won, overall } of result.contests) {
       expect(won).toBe(true)
@@ -210,7 +210,7 @@ test('a training that is killed goes on where it was and ends with the same adap
   expect((await resumed.doctor()).healthy).toBe(true)
   await resumed.close()
   // What was finished before the kill is not done again.
-  expect(seen).not.toContain('text')
+  expect(seen).not.toContain('text + ids')
   expect(adapterOf(killed)).toBe(adapterOf(calm))
   expect(adapterOf(killed)).toBeDefined()
 }, 180_000)
