@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Encoder } from '../encode/index.js'
-import { throwIfAborted } from '../errors.js'
+import { isTextrecError, throwIfAborted } from '../errors.js'
 import { matrix } from '../math/matrix.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
-import { buildIndex, publishIndex, readIndexManifest } from '../vector-index/index.js'
+import { buildIndex, type IndexManifest, publishIndex, verifyIndex } from '../vector-index/index.js'
 import type { IndexOptions, LongOptions } from './defaults.js'
 import { textSpace, updateItemVectors, updateServedVectors, type VectorReport } from './item-vectors.js'
 import { removeUnused } from './leftovers.js'
-import { indexFolder, liveState, setLiveState } from './live-index.js'
+import { indexFolder, type LiveState, liveState, setLiveState } from './live-index.js'
 import { adaptedSpace, type LiveModel, openServingModel, servedSpaceOf } from './serving-model.js'
 
 export interface IndexReport {
@@ -79,7 +79,7 @@ async function bringIndexUpToDate(
   const space = spaceOf(encoder, model)
   if (live !== undefined && live.space === space && !options.rebuild) {
     await updateServed(store, encoder, model, options)
-    const current = await readIndexManifest(indexFolder(store.directory, live.indexId)).catch(() => undefined)
+    const current = await soundManifest(store, live)
     const wanted = options.kind === 'auto' || options.kind === current?.kind
     if (current !== undefined && wanted) {
       const changed = store.vectorChanges(space, current.sequence)
@@ -91,6 +91,17 @@ async function bringIndexUpToDate(
     }
   }
   return publishServed(store, encoder, model, options)
+}
+
+/** What the live index says of itself; undefined where questions would refuse it, so that it is built again. */
+async function soundManifest(store: Store, live: LiveState): Promise<IndexManifest | undefined> {
+  const { indexId: name, space: fingerprint, dim } = live
+  try {
+    return await verifyIndex(indexFolder(store.directory, name), { name, fingerprint, dim })
+  } catch (error) {
+    if (isTextrecError(error)) return undefined
+    throw error
+  }
 }
 
 /** The space in which a model serves: that of its adapter, or of the text itself. */

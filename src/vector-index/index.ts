@@ -7,7 +7,7 @@ export {
   type IndexOrigin,
   readIndexManifest,
 } from './manifest.js'
-export { type Expected, type OpenedIndex, openIndex } from './open.js'
+export { type Expected, type OpenedIndex, openIndex, verifyIndex } from './open.js'
 export { publishIndex } from './publish.js'
 export { RECALL_BAR, recallOf, sampleQueries } from './tune.js'
 export type { Allowed, IndexKind, Neighbours, SearchOptions, VectorIndex } from './types.js'

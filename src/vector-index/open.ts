@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { checkPayload, damaged, readManifest, readPayload } from '../artifact/index.js'
+import { checkPayload, damaged, readFolder, readManifest, readPayload } from '../artifact/index.js'
 import { TextrecError } from '../errors.js'
 import { ExactIndex } from './exact-index.js'
 import { HnswIndex } from './hnsw-index.js'
@@ -57,6 +57,17 @@ export async function openIndex(folder: string, expected: Expected): Promise<Ope
   if (graph.getCurrentCount() !== size) throw damaged(DAMAGED, folder, 'its graph has another size')
   const index = new HnswIndex(new Rows(dim, keys, data), graph, manifest.graph.ef)
   return { index, sequence: manifest.sequence, manifest }
+}
+
+/**
+ * What `openIndex` checks before it opens anything, without keeping the index in memory: the manifest, what is
+ * expected of it, and every byte of its files.
+ * @throws as `openIndex` does
+ */
+export async function verifyIndex(folder: string, expected: Expected): Promise<IndexManifest> {
+  const manifest = describe(folder, await readFolder(folder, ARTIFACT_KIND, DAMAGED))
+  checkExpected(folder, manifest, expected)
+  return manifest
 }
 
 function checkExpected(folder: string, manifest: IndexManifest, expected: Expected): void {

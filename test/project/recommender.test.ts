@@ -237,4 +237,25 @@ describe('an indexed project', () => {
     expect(await shop.similarItems('guitar-1')).toEqual(answer)
     await fresh.close()
   })
+
+  test('index() builds an index anew that questions would refuse, and leaves a sound one', async () => {
+    const answer = await shop.similarItems('guitar-1')
+    expect((await shop.index()).index.built).toBe(false)
+    const [id] = readdirSync(join(folder, 'indexes')).filter((name) => !name.startsWith('.'))
+    const payload = join(folder, 'indexes', id, 'vectors.f32')
+    const bytes = readFileSync(payload)
+    bytes[bytes.length >> 1] ^= 0x40
+    writeFileSync(payload, bytes)
+    expect((await shop.index()).index).toMatchObject({ built: true, size: 13 })
+
+    const renamed = (await shop.index()).index.id
+    const manifest = join(folder, 'indexes', renamed, 'manifest.json')
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replaceAll(renamed, id))
+    expect((await shop.index()).index.built).toBe(true)
+
+    const fresh = await Recommender.open(folder)
+    expect((await fresh.doctor()).healthy).toBe(true)
+    expect(await fresh.similarItems('guitar-1')).toEqual(answer)
+    await fresh.close()
+  })
 })
