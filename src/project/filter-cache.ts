@@ -30,14 +30,23 @@ export class FilterCache {
   }
 }
 
-/** A name that only equal filters share; undefined for one that JSON does not carry faithfully. */
+/** A name that only equal filters share; undefined for one that JSON does not carry faithfully, or not at all. */
 function nameOf(filter: unknown): string | undefined {
+  try {
+    return faithfulJson(filter)
+  } catch {
+    // Big integers, circles, nesting beyond the stack: the store says what is wrong, and where.
+    return undefined
+  }
+}
+
+function faithfulJson(filter: unknown): string | undefined {
   let faithful = true
   const name = JSON.stringify(filter, function (this: Record<string, unknown>, key, value) {
     const given = this[key]
     const isPlain = given === null || ['string', 'boolean', 'object'].includes(typeof given)
     const isNumber = typeof given === 'number' && Number.isFinite(given) && !Object.is(given, -0)
-    if (given instanceof Date || (!isPlain && !isNumber)) faithful = false
+    if (value !== given || (!isPlain && !isNumber)) faithful = false
     return value
   })
   return faithful ? name : undefined

@@ -31,5 +31,14 @@ test('what is kept is what the store says, also after a change and for values th
   expect(cache.keysOf(filters[0])).not.toEqual(before)
   check()
   expect(() => cache.keysOf({ price: { $lt: Number.NaN } })).toThrow(/NaN|finite|number/)
+  const circle: Record<string, unknown> = {}
+  circle.$not = circle
+  let deep = {}
+  for (let i = 0; i < 100_000; i++) deep = { $not: deep }
+  for (const filter of [{ price: { $lt: 5n } }, circle, deep]) {
+    expect(() => cache.keysOf(filter)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  }
+  const disguised = Object.create({ toJSON: () => ({ price: { $lt: 6 } }) })
+  expect(cache.keysOf(disguised)).toEqual(store.filterItems({}))
   store.close()
 })
