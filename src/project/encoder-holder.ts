@@ -18,8 +18,10 @@ export class EncoderHolder {
     { signal, onProgress }: LongRun = {},
   ): Promise<Encoder> {
     if (this.held?.name !== name || this.held.dtype !== dtype) {
-      await this.close()
-      const encoder = openEncoder(name, { ...this.options, dtype, signal, onProgress })
+      // Held before anything is awaited: whoever asks meanwhile gets the same one.
+      const encoder = this.close().then(() =>
+        openEncoder(name, { ...this.options, dtype, signal, onProgress }),
+      )
       this.held = { name, dtype, encoder }
       encoder.catch(() => {
         if (this.held?.encoder === encoder) this.held = undefined
