@@ -52,7 +52,8 @@ export class Everyone {
   async upToDate(source: TasteSource, changes: Changes, signal?: AbortSignal): Promise<readonly Member[]> {
     const counter = this.store.changeCounter()
     const { sequence } = changes
-    if (this.source === source && this.counter === counter) return this.members
+    // Both: the catalogue may have been ahead of the index when they were last brought up to date.
+    if (this.source === source && this.counter === counter && this.sequence === sequence) return this.members
     const changed = this.source === source ? changes.since(this.sequence) : undefined
     const moved = new Set(changed)
     const before = new Map(changed === undefined ? [] : this.members.map((one) => [one.userId, one]))
