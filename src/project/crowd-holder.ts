@@ -4,7 +4,13 @@ import { removeTemporary } from '../artifact/index.js'
 import { isTextrecError } from '../errors.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import type { Crowd } from '../recommend/crowd.js'
-import { type CrowdOrigin, crowdFolder, openCrowd, settingsName } from '../recommend/crowd-files.js'
+import {
+  type CrowdOrigin,
+  crowdFolder,
+  crowdPublication,
+  openCrowd,
+  settingsName,
+} from '../recommend/crowd-files.js'
 import type { CrowdRequest } from '../recommend/crowd-worker.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
 import type { Store } from '../store/index.js'
@@ -26,7 +32,8 @@ interface Held {
  * Item-item scores and popularity of a project: read from its folder, made in a worker where they are missing.
  * A person's own events count at once in any case (see People); these figures about everybody follow when more
  * than 5 % of all events (and at least 20) have changed: in the background, while the old ones serve. That is
- * looked at when the project is opened, after its own writes, and by index(), which brings them up to date.
+ * looked at when the project is opened, after its own writes, and by index(), which brings them up to date. What
+ * another process publishes serves from the next call on.
  */
 export class CrowdHolder {
   private held: Held | undefined
@@ -34,19 +41,22 @@ export class CrowdHolder {
   private refreshing: Promise<void> | undefined
   private named: { readonly settings: ServingSettings; readonly name: string } | undefined
   private changed = 0
+  private counter = -1
+  /** What was the last publication when `held` was read. */
+  private publication: string | undefined
   private readonly stop = new AbortController()
 
   constructor(private readonly store: Store) {}
 
   /** What serves now; the first call of a project that has none with these settings waits until it is made. */
   async get(settings: ServingSettings): Promise<Crowd> {
-    if (this.held === undefined || this.held.origin.settings !== this.nameOf(settings)) {
+    if (!this.serves(settings) || this.opening !== undefined || this.isReplaced()) {
       this.opening ??= this.open(settings).finally(() => {
         this.opening = undefined
       })
       this.held = await this.opening
     }
-    return this.held.crowd
+    return (this.held as Held).crowd
   }
 
   /** Tells of events written by this process. */
@@ -55,12 +65,12 @@ export class CrowdHolder {
     if (this.held !== undefined && this.isStale(this.changed)) this.refreshInBackground()
   }
 
-  /** Brings it up to date now, if any event has changed. */
+  /** Brings it up to date now, if anything has changed. */
   async update(long: LongRun = {}): Promise<void> {
     await this.refreshing
     const found = await readCrowd(this.store.directory)
     const fits = found?.origin.settings === settingsName(servedSettings(this.store))
-    if (!fits || found?.origin.events !== this.store.counts().interactions || this.changed > 0) {
+    if (!fits || found?.origin.change !== this.store.changeNumber()) {
       await this.rebuild(servedSettings(this.store), long)
     }
   }
@@ -90,7 +100,7 @@ export class CrowdHolder {
     } finally {
       await worker.close()
     }
-    this.held = await readCrowd(this.store.directory)
+    this.held = await this.read()
     this.changed -= before
   }
 
@@ -106,8 +116,10 @@ export class CrowdHolder {
   }
 
   private async open(settings: ServingSettings): Promise<Held> {
-    const found = await readCrowd(this.store.directory)
+    const found = await this.read()
     if (found === undefined || found.origin.settings !== this.nameOf(settings)) {
+      // Another process may serve other settings by now: who began with these finishes with them.
+      if (this.held !== undefined && this.serves(settings)) return this.held
       await this.rebuild(settings)
       return this.held as Held
     }
@@ -115,6 +127,25 @@ export class CrowdHolder {
     if (this.isStale(Math.abs(this.store.counts().interactions - found.origin.events))) {
       this.refreshInBackground()
     }
+    return found
+  }
+
+  private serves(settings: ServingSettings): boolean {
+    return this.held?.origin.settings === this.nameOf(settings)
+  }
+
+  /** Whether another process has published since. */
+  private isReplaced(): boolean {
+    const counter = this.store.changeCounter()
+    if (counter === this.counter) return false
+    this.counter = counter
+    return crowdPublication(this.store) !== this.publication
+  }
+
+  private async read(): Promise<Held | undefined> {
+    const publication = crowdPublication(this.store)
+    const found = await readCrowd(this.store.directory)
+    this.publication = publication
     return found
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type JsonObject, publishFolder, readFolder, readPayload } from '../artifact/index.js'
@@ -11,6 +12,8 @@ import { defaultParameters, type ServingSettings } from './serving.js'
 export const CROWD_KIND = 'crowd'
 const KEYS = 'keys.i32'
 const COUNTS = 'counts.i32'
+/** Among the catalogue's values: another one with every publication, so that every open process hears of it. */
+const PUBLISHED = 'crowd'
 
 /** Where a project keeps what is learnt from its interactions without training. */
 export function crowdFolder(directory: string): string {
@@ -20,6 +23,8 @@ export function crowdFolder(directory: string): string {
 interface Fields {
   /** Events in the catalogue when it was made. */
   readonly events: number
+  /** The catalogue's last change that it has seen. */
+  readonly change: number
   readonly settings: string
   readonly range: RatingRange | null
   readonly likedFrom: number | null
@@ -29,7 +34,13 @@ interface Fields {
 /** What a published crowd was made from: enough to tell whether it still serves. */
 export interface CrowdOrigin {
   readonly events: number
+  readonly change: number
   readonly settings: string
+}
+
+/** Changes whenever a crowd is published, by any process; undefined before the first. */
+export function crowdPublication(store: Store): string | undefined {
+  return store.meta<string>(PUBLISHED)
 }
 
 /** Everything of the settings that decides the contents, in one name. */
@@ -47,6 +58,7 @@ export async function publishCrowd(
   { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
 ): Promise<void> {
   onProgress?.({ stage: 'item-item scores', done: 0, total: 100, unit: 'steps' }) // as fitScorer goes on to tell
+  const change = store.changeNumber() // first: what comes in between is not told of, though it may be seen
   const all = store.interactions()
   const range = ratingRange(all)
   const likedFrom = settings.minRating ?? middleOf(range)
@@ -54,6 +66,7 @@ export async function publishCrowd(
   const itemKeys = Int32Array.from(store.itemKeys(liked.itemIds), (key) => key as number)
   const fields: Fields = {
     events: all.users.length,
+    change,
     settings: settingsName(settings),
     range: range ?? null,
     likedFrom: likedFrom ?? null,
@@ -77,6 +90,7 @@ export async function publishCrowd(
     if (scorer !== undefined) await writeScorer(folder, scorer, Array.from(itemKeys, String))
     return fields as unknown as JsonObject
   })
+  store.setMeta(PUBLISHED, randomUUID())
 }
 
 /** @throws INDEX_DAMAGED if the folder is missing or not what was published. */
@@ -85,7 +99,7 @@ export async function openCrowd(
 ): Promise<{ readonly crowd: Crowd; readonly origin: CrowdOrigin }> {
   const folder = crowdFolder(directory)
   const manifest = await readFolder(folder, CROWD_KIND, 'INDEX_DAMAGED')
-  const { events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
+  const { change, events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
   const numbers = async (name: string) =>
     new Int32Array((await readPayload(folder, manifest, name, 'INDEX_DAMAGED')).buffer)
   const keys = await numbers(KEYS)
@@ -98,7 +112,7 @@ export async function openCrowd(
     range: range ?? undefined,
     likedFrom: likedFrom ?? undefined,
   })
-  return { crowd, origin: { events, settings } }
+  return { crowd, origin: { change, events, settings } }
 }
 
 /** From which rating on an event speaks for its item, where nobody says: the middle of the catalogue's own scale. */

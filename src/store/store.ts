@@ -170,6 +170,11 @@ export class Store {
     return this.watch.counter()
   }
 
+  /** Of the last transaction that changed records or item vectors: the same for every process. */
+  changeNumber(): number {
+    return this.state.counter('change')
+  }
+
   // Ids
 
   itemKey(id: string): ItemKey | undefined {

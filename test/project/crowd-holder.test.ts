@@ -1,0 +1,55 @@
+import { afterAll, expect, test } from 'vitest'
+import { CrowdHolder } from '#src/project/crowd-holder.js'
+import { SERVING_DEFAULTS } from '#src/recommend/serving.js'
+import { Store } from '#src/store/index.js'
+import { ITEMS, temporaryFolder } from './shelf.js'
+
+const folder = temporaryFolder()
+const open = () => {
+  const store = Store.open(folder, { create: true })
+  return { store, holder: new CrowdHolder(store) }
+}
+const here = open()
+const elsewhere = open()
+afterAll(async () => {
+  for (const { holder, store } of [here, elsewhere]) {
+    await holder.close()
+    store.close()
+  }
+})
+
+test('events that changed without changing in number count after an update, in every process', async () => {
+  const rate = (value: number, [liked, loathed]: readonly [string, string]) =>
+    here.store.write({
+      interactions: Array.from({ length: 8 }, (_, p) => [
+        { userId: `p${p}`, itemId: liked, value },
+        { userId: `p${p}`, itemId: loathed, value: 6 - value },
+      ]).flat(),
+    })
+  here.store.write({ items: ITEMS })
+  const [first, second] = ITEMS.map(({ id }) => id)
+  const keys = here.store.itemKeys([first, second]) as number[]
+  const popularity = async ({ holder }: typeof here) => {
+    const crowd = await holder.get(SERVING_DEFAULTS)
+    return keys.map((key) => crowd.position(key) !== -1)
+  }
+
+  rate(5, [first, second])
+  await here.holder.update()
+  expect(await popularity(here)).toEqual([true, false])
+  expect(await popularity(elsewhere)).toEqual([true, false])
+  const before = await elsewhere.holder.get(SERVING_DEFAULTS)
+  await here.holder.update()
+  expect(await elsewhere.holder.get(SERVING_DEFAULTS)).toBe(before)
+
+  const events = here.store.counts().interactions
+  expect(rate(5, [second, first]).interactions.replaced).toBe(16)
+  expect(here.store.counts().interactions).toBe(events)
+  // As a command line does: what wrote is closed, what indexes opens afresh.
+  const another = open()
+  await another.holder.update()
+  expect(await popularity(another)).toEqual([false, true])
+  expect(await popularity(elsewhere)).toEqual([false, true])
+  await another.holder.close()
+  another.store.close()
+})
