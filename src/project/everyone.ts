@@ -52,7 +52,7 @@ function note(store: Store, out: string, isUnderWay: boolean): void {
 /**
  * Writes one JSON line per person. Lines go to a file beside `out`, which takes its name at the end: `out` is
  * the whole or the old one, never a part. A run that was stopped or killed leaves the lines that it finished;
- * the next one with the same question over the same vectors goes on from there.
+ * the next one with the same question goes on from there if the catalogue has not changed meanwhile.
  * @throws DISK_FULL, ABORTED
  */
 export async function answerEveryone(store: Store, run: EveryoneRun): Promise<EveryoneReport> {

@@ -89,12 +89,13 @@ export class Recommending {
       this.question(resolved)
       return desk.state.indexId
     })
+    const asOf = this.store.changeNumber()
     return answerEveryone(this.store, {
       out,
       signal,
       onProgress,
       userIds: this.store.allUserIds(),
-      fingerprint: JSON.stringify([indexId, rules]),
+      fingerprint: JSON.stringify([indexId, asOf, rules]),
       answer: async (userIds) => this.answersFor(userIds, resolved),
     })
   }

@@ -67,6 +67,15 @@ test('killed at any moment and run again, the file is that of an undisturbed run
   expect(readdirSync(folder).sort()).toEqual(['killed.jsonl', 'whole.jsonl'])
 })
 
+test('what an interrupted run has written is not kept when the catalogue has changed since', async () => {
+  const out = join(temporaryFolder(), 'all.jsonl')
+  expect(await killedAfter(out, 20_000)).toBe(true)
+  await shop.remove({ items: [ITEMS[0].id] })
+  const { stdout } = await textrec(runTo(out))
+  expect(JSON.parse(stdout).resumed).toBe(0)
+  expect(readFileSync(out, 'utf8')).not.toContain(`"${ITEMS[0].id}"`)
+})
+
 test('forgetting somebody takes what interrupted runs have written of them as well', async () => {
   const out = join(temporaryFolder(), 'all.jsonl')
   expect(await killedAfter(out, 20_000)).toBe(true)
