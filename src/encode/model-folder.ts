@@ -54,7 +54,7 @@ class ModelFiles {
     try {
       return await readdir(this.root)
     } catch (cause) {
-      throw invalid(`the folder ${this.root} cannot be read`, cause)
+      throw invalid(`the folder ${this.root} cannot be read`, cause, `${NEEDS} ${MOVED}`)
     }
   }
 
@@ -151,11 +151,10 @@ async function readPrompts(files: ModelFiles): Promise<ModelSource['prefixes']> 
   return { query: text('query'), passage: text('passage', 'document') }
 }
 
-function invalid(fact: string, cause?: unknown): TextrecError {
-  return new TextrecError(
-    'MODEL_INVALID',
-    `${fact[0].toUpperCase()}${fact.slice(1)}.`,
-    'A model folder needs config.json, tokenizer.json and *.safetensors, or an ONNX file and tokenizer.json.',
-    { cause },
-  )
+const NEEDS =
+  'A model folder needs config.json, tokenizer.json and *.safetensors, or an ONNX file and tokenizer.json.'
+const MOVED = "Where it was moved, 'textrec index --encoder' with its new place makes a project follow it."
+
+function invalid(fact: string, cause?: unknown, remedy = NEEDS): TextrecError {
+  return new TextrecError('MODEL_INVALID', `${fact[0].toUpperCase()}${fact.slice(1)}.`, remedy, { cause })
 }

@@ -77,7 +77,9 @@ async function bringIndexUpToDate(
 ): Promise<IndexReport['index']> {
   const live = liveState(store)
   const space = spaceOf(encoder, model)
-  if (live !== undefined && live.space === space && !options.rebuild) {
+  // The same vectors under another name, of a folder that was moved: the new one is published with a new index.
+  const named = live?.encoder.name === encoder.name
+  if (live !== undefined && live.space === space && named && !options.rebuild) {
     await updateServed(store, encoder, model, options)
     const current = await soundManifest(store, live)
     const wanted = options.kind === 'auto' || options.kind === current?.kind

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { expect, test } from 'vitest'
@@ -101,4 +101,32 @@ test('a model folder that was named by a relative path is found from another wor
   const asked = run('ask', join(folder, 'elsewhere'), join('..', 'shop'))
   expect(asked).toMatchObject({ status: 0, stderr: '' })
   expect(JSON.parse(asked.stdout)).toEqual(['a', 'b'])
+})
+
+test('a project whose model folder was moved goes on with it when indexed from its new place', async () => {
+  const folder = temporaryFolder()
+  const [before, after] = [join(folder, 'before'), join(folder, 'after')]
+  const options = { device: 'cpu', dtype: 'fp32', threads: 1, cacheDirectory: temporaryFolder() } as const
+  await writeModel(before, 'gelu')
+  const directory = join(folder, 'shop')
+  const open = (encoder?: string) => Recommender.open(directory, { ...options, encoder })
+  const first = await open(before)
+  await first.upsert({ items: ITEMS })
+  await first.index()
+  const answer = await first.search('guitar', { mode: 'vector' })
+  await first.close()
+
+  renameSync(before, after)
+  const lost = await open()
+  await expect(lost.search('guitar', { mode: 'vector' })).rejects.toMatchObject({
+    code: 'MODEL_INVALID',
+    remedy: expect.stringContaining('moved'),
+  })
+  const moved = await open(after)
+  expect((await moved.index()).vectors.encoded).toBe(0)
+  expect(await moved.search('guitar', { mode: 'vector' })).toEqual(answer)
+  await moved.close()
+  // Open since before the move, and told no name: it follows the project.
+  expect(await lost.search('guitar', { mode: 'vector' })).toEqual(answer)
+  await lost.close()
 })
