@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { random, shuffle } from '#src/math/random.js'
 import { sentencesOf } from '#src/recommend/sentences.js'
 import { temporaryFolder } from './shelf.js'
+import { publishAdapter } from './trained.js'
 
 /** What of a catalogue is needed to take sentences out of it and put them back. */
 interface Catalogue {
@@ -113,9 +114,6 @@ async function opened({ items, reviews }: Catalogue): Promise<Recommender> {
   return shop
 }
 
-/** Small enough for seconds, and enough to beat what there is on the sample. */
-const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 3, ids: 'on', seed: 2 } as const
-
 /**
  * Of so many people described by five likes each, for how many does the best item's score fall more without the
  * like that is named first than without another of theirs?
@@ -167,7 +165,7 @@ describe('named evidence, with a trained adapter', () => {
   let shop: Recommender
   beforeAll(async () => {
     shop = await opened(catalogue)
-    await shop.train(TINY)
+    await publishAdapter(shop)
     expect((await shop.similarItems('dracula')).basis).toBe('adapter')
   }, 300_000)
   afterAll(() => shop.close())
