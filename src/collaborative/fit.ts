@@ -1,4 +1,4 @@
-import { TextrecError } from '../errors.js'
+import { TextrecError, throwIfAborted } from '../errors.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import {
   chooseParameters,
@@ -229,12 +229,15 @@ class Fitter {
     return this.worker.close()
   }
 
-  private call<A, R>(method: string, request: A): Promise<R> {
+  private async call<A, R>(method: string, request: A): Promise<R> {
     const { signal, onProgress } = this.options
-    return this.worker.call<A, R, number>(method, request, {
+    const result = await this.worker.call<A, R, number>(method, request, {
       signal,
       onProgress: (share) =>
         onProgress?.({ stage: 'item-item scores', done: Math.round(share * 100), total: 100, unit: 'steps' }),
     })
+    // The worker may have been done before it was told.
+    throwIfAborted(signal, 'Learning item-item scores')
+    return result
   }
 }
