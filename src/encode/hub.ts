@@ -1,4 +1,4 @@
-import { access, constants, writeFile } from 'node:fs/promises'
+import { access, constants, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isTextrecError } from '../errors.js'
 import { fetchFile, type HubFetchOptions, unreachable } from './hub-fetch.js'
@@ -85,7 +85,11 @@ async function completeFromHub(
   }
 }
 
-/** @returns whether there is such a file */
+/**
+ * What answers 200 to everything, the login page of a network for one, is not kept: a file that the hub does not
+ * have would never be fetched over it.
+ * @returns whether there is such a file
+ */
 async function fetchIfMissing(
   settings: HubSettings,
   id: string,
@@ -94,5 +98,11 @@ async function fetchIfMissing(
   options: HubFetchOptions,
 ): Promise<boolean> {
   const target = join(folder, file)
-  return (await isWholeModelFile(target)) || fetchFile(settings, id, file, target, options)
+  if (await isWholeModelFile(target)) return true
+  const fetched = await fetchFile(settings, id, file, target, options)
+  if (fetched && file.endsWith('.json') && !(await isWholeModelFile(target))) {
+    await rm(target, { force: true })
+    throw unreachable(settings, `${id}/${file}`, 'what came is not JSON')
+  }
+  return fetched
 }

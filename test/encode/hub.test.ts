@@ -13,7 +13,7 @@ import { codeOf, temporaryFolder, withHeader } from './support.js'
 let server: Server
 let hub: string
 let asked: string[] = []
-let broken: 'no' | 'short' | 'down' = 'no'
+let broken: 'no' | 'short' | 'down' | 'login' = 'no'
 const WEIGHTS = Buffer.from(
   withHeader({ w: { dtype: 'F32', shape: [2000], data_offsets: [0, 8000] } }, new Uint8Array(8000)),
 )
@@ -29,6 +29,7 @@ beforeAll(async () => {
     asked.push(name)
     const body = FILES.get(name)
     if (broken === 'down') response.writeHead(503).end()
+    else if (broken === 'login') response.writeHead(200).end('<html>Please log in.</html>')
     else if (body === undefined) response.writeHead(404).end()
     else if (broken === 'short' && name === 'model.safetensors') {
       response.writeHead(200, { 'content-length': body.length })
@@ -161,6 +162,19 @@ test('a download that breaks off leaves nothing that looks whole, and goes on th
   await get()
   expect(asked).not.toContain('config.json')
   expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(WEIGHTS)
+})
+
+test('a login page in place of every file is not kept, and the next time all is well', async () => {
+  broken = 'login'
+  expect(await codeOf(() => get())).toBe('MODEL_UNREACHABLE')
+  broken = 'no'
+  const folder = await get()
+  expect(readdirSync(folder).sort()).toEqual([
+    '.textrec-asked',
+    'config.json',
+    'model.safetensors',
+    'tokenizer.json',
+  ])
 })
 
 test('a download can be stopped', async () => {
