@@ -18,10 +18,10 @@ import {
   type IndexReport,
   isTextrecError,
   type OpenOptions,
-  type Progress,
   Recommender,
   sampleFiles,
 } from 'textrec'
+import { progressLines } from './progress-lines.js'
 
 /** Flags that take several values, as `--items a b` or `--items a --items b`. */
 const LISTS = ['items', 'reviews', 'interactions', 'map'] as const
@@ -127,7 +127,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<Report> {
     rejects: words.rejects,
   }
   const hasFiles = [sources.items, sources.reviews, sources.interactions].flat().length > 0
-  const onProgress = switches.has('quiet') ? undefined : progressLines()
+  const onProgress = switches.has('quiet') ? undefined : progressLines((line) => process.stderr.write(line))
   const project = await Recommender.open(words.dir as string, openOptions(flags, hasFiles))
   try {
     const imported = hasFiles ? await project.import(sources, { signal, onProgress }) : undefined
@@ -140,18 +140,6 @@ async function run(flags: Flags, signal: AbortSignal): Promise<Report> {
     return { ...(imported && { import: imported }), index }
   } finally {
     await project.close()
-  }
-}
-
-/** Milliseconds between two lines of progress. */
-const LINE_EVERY = 5000
-
-function progressLines(): (progress: Progress) => void {
-  let last = Date.now()
-  return ({ stage, done, total, unit }) => {
-    if (Date.now() - last < LINE_EVERY) return
-    last = Date.now()
-    process.stderr.write(`${stage}: ${done}${total === undefined ? '' : `/${total}`} ${unit}\n`)
   }
 }
 

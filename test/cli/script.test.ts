@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ImportReport, IndexReport } from 'textrec'
+import type { ImportReport, IndexReport, Progress } from 'textrec'
 import { describe, expect, test } from 'vitest'
+import { progressLines } from '../../dist/scripts/progress-lines.js'
 import { document, script, temporaryFolder, textrec } from './textrec.js'
 
 const folder = temporaryFolder()
@@ -61,9 +62,33 @@ describe('the indexing script', () => {
     expect(existsSync(join(folder, 'x'))).toBe(false)
   })
 
+  test('says how fast a stage goes and how long it has left, without what an earlier run had done', () => {
+    const lines: string[] = []
+    let now = 0
+    const report = progressLines(
+      (line) => lines.push(line),
+      () => now,
+    )
+    const at = (seconds: number, progress: Progress) => {
+      now = seconds * 1000
+      report(progress)
+    }
+    at(1, { stage: 'read', done: 10, unit: 'rows' })
+    at(6, { stage: 'read', done: 510, unit: 'rows' })
+    at(7, { stage: 'encode', done: 200, total: 1000, unit: 'texts' })
+    at(11, { stage: 'encode', done: 300, total: 1000, unit: 'texts' })
+    at(17, { stage: 'encode', done: 600, total: 1000, unit: 'texts', share: 0.4 })
+    at(18, { stage: 'encode', done: 700, total: 1000, unit: 'texts' })
+    expect(lines).toEqual([
+      'read: 510 rows, 100/s\n',
+      'encode: 300/1000 texts, 25.0/s, 28 s left\n',
+      'encode: 600/1000 texts, 40.0/s, 30 s left\n',
+    ])
+  })
+
   test('uses the public API and nothing else', async () => {
     const source = await readFile(new URL('../../scripts/index.ts', import.meta.url), 'utf8')
     const modules = [...source.matchAll(/from '([^']+)'/g)].map((match) => match[1])
-    expect(modules.filter((name) => !name.startsWith('node:'))).toEqual(['textrec'])
+    expect(modules.filter((name) => !name.startsWith('node:'))).toEqual(['textrec', './progress-lines.js'])
   })
 })
