@@ -30,7 +30,7 @@ interface Place {
  * The sentences of an item's description and reviews that bring it near a person, found by leaving out: each
  * sentence is taken out of its text, the text is encoded again, the item's vector is put together again, and the
  * score falls (or does not). So `drop` is what would really happen. Sentences that do not lower the score are
- * not named. Costs one encoding per sentence looked at.
+ * not named, and the same words once. Costs one encoding per sentence looked at.
  * @param score of an item vector for the person; of undefined for an item without any text
  */
 export async function sentenceReasons(
@@ -82,6 +82,7 @@ export async function sentenceReasons(
     }))
     .filter(({ drop }) => drop > 0)
     .sort((a, b) => b.drop - a.drop)
+    .filter(({ text }, i, all) => all.findIndex((one) => one.text === text) === i)
     .slice(0, count)
 }
 

@@ -52,6 +52,15 @@ describe('on texts alone', () => {
     expect(groupOf(ids(both)[9])).toBe('guitar')
   })
 
+  test('a sentence that a text repeats is named once', async () => {
+    const sentence = 'Waters every flower bed.'
+    const description = `Made of steel. ${sentence} ${sentence} Comes in grey.`
+    await shop.upsert({ items: [{ id: 'echo', title: 'Model 7', description }] })
+    const { sentences } = await shop.explain({ text: 'to water my flowers with', item: 'echo' })
+    expect(sentences.filter(({ text }) => text === sentence)).toHaveLength(1)
+    await shop.remove({ items: ['echo'] })
+  })
+
   test('somebody without any signal gets a stated default, as long as there are items', async () => {
     const answer = await shop.recommend({ k: 100 })
     expect(answer.basis).toBe('popular')
