@@ -15,7 +15,7 @@ const MOST_DIM = 4096
 const LONGEST_WORD = 4096
 const LONGEST_LINE = LONGEST_WORD + 32 * MOST_DIM
 /** An unfinished number in other notations, a hexadecimal one or an empty field is no number of these files. */
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
  * Reads word vectors in the formats in which they are published: GloVe text (a word and its numbers on a line), word2vec
