@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '../artifact/index.js'
-import { TextrecError } from '../errors.js'
+import { isTextrecError, TextrecError } from '../errors.js'
 import { openToRead } from './open-to-read.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 import { Connection } from './sqlite.js'
@@ -19,6 +19,8 @@ export interface OpenOptions {
 const MADE_FROM_CATALOGUE = ['indexes', 'adapters', 'crowd', 'training']
 
 export const BUSY_TIMEOUT = 15_000
+/** Milliseconds. */
+const BETWEEN_TRIES = 10
 
 /**
  * The folder whatever the process changes to later. Node would try for ever to make a relative folder inside a
@@ -85,7 +87,7 @@ export function openCatalog(directory: string, options: OpenOptions): Connection
     : Connection.open(path, { readonly, busyTimeout })
   try {
     requireOwn(connection, directory, options.create === true && !readonly)
-    configure(connection, readonly)
+    configure(connection, readonly, busyTimeout)
     migrate(connection, readonly)
     return connection
   } catch (error) {
@@ -106,12 +108,12 @@ function mayWrite(directory: string): boolean {
   }
 }
 
-function configure(connection: Connection, readonly: boolean): void {
+function configure(connection: Connection, readonly: boolean, busyTimeout: number): void {
   connection.exec('PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536')
   // A crafted file must not run functions or virtual tables from its own schema.
   connection.exec('PRAGMA trusted_schema = OFF')
   if (readonly) return
-  connection.exec('PRAGMA journal_mode = WAL')
+  writeAhead(connection, busyTimeout)
   // FULL: in WAL mode anything less can lose acknowledged commits when the power goes.
   connection.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON')
   // A log of 32 MB: pages that many commits touch are written back once.
@@ -175,4 +177,21 @@ function requireKnownVersion(connection: Connection): number {
     )
   }
   return version
+}
+
+/**
+ * SQLite does not wait for others where a new database is put into WAL mode: two that upgrade their locks would wait
+ * for each other. So the wait is ours, when several processes make one project at once.
+ */
+function writeAhead(connection: Connection, busyTimeout: number): void {
+  const deadline = Date.now() + busyTimeout
+  for (;;) {
+    try {
+      connection.exec('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!isTextrecError(error) || error.code !== 'DATABASE_BUSY' || Date.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_TRIES)
+    }
+  }
 }
