@@ -49,12 +49,13 @@ async function run(context: TortureContext): Promise<TortureLine> {
   if (calm.samples.length === 0) throw new Error(`It did not live to say anything: ${calm.stderr}`)
   const half = calm.samples.slice(Math.floor(calm.samples.length / 2))
   const growth = growthOf(half)
-  const descriptors =
-    Math.max(...half.map((sample) => sample.descriptors)) -
-    Math.min(...half.map((sample) => sample.descriptors))
+  // Files are opened and closed all the time: what leaks is never given back, and lifts the least count.
+  const least = (samples: typeof half) => Math.min(...samples.map((sample) => sample.descriptors))
+  const middle = Math.floor(half.length / 2)
+  const descriptors = half.length < 2 ? 0 : least(half.slice(middle)) - least(half.slice(0, middle))
   if (!short && growth > MOST_GROWTH)
     complaints.push(`Memory grew by ${growth.toFixed(0)} MiB in the second half.`)
-  if (descriptors > MOST_DESCRIPTORS) complaints.push(`Open descriptors differed by ${descriptors}.`)
+  if (descriptors > MOST_DESCRIPTORS) complaints.push(`Open descriptors grew by ${descriptors}.`)
   const recall = await recallOf(folder)
   if (!(recall >= LEAST_RECALL)) complaints.push(`Recall@10 is ${recall.toFixed(4)} at the end.`)
   const shop = await Recommender.open(folder, { threads: 1, dtype: 'int8', create: false })
@@ -65,7 +66,7 @@ async function run(context: TortureContext): Promise<TortureLine> {
   log(`${operations} operations`)
   const last = half.at(-1)
   const notes = [
-    `Resident memory ${last?.resident.toFixed(0)} MiB, ${growth.toFixed(1)} MiB of growth over the last ${((last?.seconds ?? 0) - half[0].seconds).toFixed(0)} s; ${last?.descriptors} descriptors, give or take ${descriptors}; recall@10 ${recall.toFixed(4)}.`,
+    `Resident memory ${last?.resident.toFixed(0)} MiB, ${growth.toFixed(1)} MiB of growth over the last ${((last?.seconds ?? 0) - half[0].seconds).toFixed(0)} s; ${last?.descriptors} descriptors, ${descriptors} of growth; recall@10 ${recall.toFixed(4)}.`,
   ]
   return lineOf(
     'soak',
