@@ -4,6 +4,7 @@ import { type BertShape, readBertConfig } from '../../src/encode/bert-config.js'
 import { BertWeights, type Linear, type Norm } from '../../src/encode/bert-weights.js'
 import { transpose } from '../../src/encode/quantize.js'
 import { Safetensors } from '../../src/encode/safetensors.js'
+import { BERT_TOKENIZER_CONFIG } from '../../src/encode/tokenizer.js'
 import { Graph, type Value } from '../../src/onnx/graph.js'
 import { serializeModel } from '../../src/onnx/protobuf.js'
 
@@ -23,16 +24,7 @@ export function writePlainModel(folder: string, files: ModelFiles): void {
   mkdirSync(join(folder, 'onnx'), { recursive: true })
   copyFileSync(files.configPath, join(folder, 'config.json'))
   copyFileSync(files.tokenizerPath, join(folder, 'tokenizer.json'))
-  const tokenizer = {
-    tokenizer_class: 'BertTokenizer',
-    do_lower_case: true,
-    unk_token: '[UNK]',
-    sep_token: '[SEP]',
-    pad_token: '[PAD]',
-    cls_token: '[CLS]',
-    mask_token: '[MASK]',
-    model_max_length: 256,
-  }
+  const tokenizer = { ...BERT_TOKENIZER_CONFIG, model_max_length: 256 }
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify(tokenizer))
   const shape = readBertConfig(JSON.parse(readFileSync(files.configPath, 'utf8')), files.configPath)
   const tensors = Safetensors.parse(readFileSync(files.weightsPath), files.weightsPath)

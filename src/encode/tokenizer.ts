@@ -17,7 +17,7 @@ const { Tokenizer: HubTokenizer } = tokenizers as unknown as {
 }
 
 /** What tokenizer_config.json says, or for tokenizers shipped without one, what BERT's has always said. */
-const BERT_TOKENIZER_CONFIG = {
+export const BERT_TOKENIZER_CONFIG = {
   tokenizer_class: 'BertTokenizer',
   do_lower_case: true,
   unk_token: '[UNK]',

@@ -1,11 +1,6 @@
 import type { Value } from '../onnx/graph.js'
 import type { Ops } from '../onnx/ops.js'
-
-/** ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), which cannot overflow. */
-function softplus(ops: Ops, x: Value): Value {
-  const size = ops.add(ops.relu(x), ops.relu(ops.neg(x)))
-  return ops.add(ops.relu(x), ops.log(ops.add(ops.exp(ops.neg(size)), 1)))
-}
+import { softplus } from '../onnx/ops-layers.js'
 
 /** The sum of all squares, a scalar. */
 export function squaredLength(ops: Ops, x: Value): Value {

@@ -1,6 +1,6 @@
 import type { Value } from '../../onnx/graph.js'
+import { softplus } from '../../onnx/ops-layers.js'
 import type { TrainingModel } from '../../onnx/optimizer.js'
-import { softplus } from './softplus.js'
 
 /** The sizes of a BPR matrix factorization. */
 export interface BprShape {
