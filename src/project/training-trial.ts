@@ -164,7 +164,7 @@ class TrialRun {
     device: Device,
   ): Promise<TrainedAdapter | undefined> {
     const { store, encoder, split, options } = this.source
-    const { signal, onProgress, minRating: _, report: __, ...adapterOptions } = options
+    const { signal, onProgress, minRating: _, report: __, model: ___, ...adapterOptions } = options
     const data = {
       ...texts,
       textSpace: textSpace(encoder),

@@ -22,6 +22,7 @@ import { judgedFolder, provenanceOf, REPORT_KIND, reportFolder } from './live-co
 import { requireLiveState } from './live-index.js'
 import { forgottenCount, needsRetraining } from './retraining.js'
 import { adapterFolder, type LiveModel } from './serving-model.js'
+import { modelName, type TrainableModel, withModel } from './trainable-models.js'
 import { TRAIN, type TrainCallOptions } from './training-options.js'
 import { trainingPage } from './training-page.js'
 import { runTrial, type Trial } from './training-trial.js'
@@ -50,6 +51,8 @@ export interface TrainReport {
   readonly notes: readonly string[]
   /** How item-item scores are made that did best. */
   readonly collaborative: CollaborativeParameters
+  /** What the adapter is, by the name that option model takes; absent where none was trained. */
+  readonly head?: TrainableModel
   /** Curves and choices of the adapter; absent where there was too little to train one. */
   readonly adapter?: FitReport
   readonly device: string
@@ -75,7 +78,7 @@ export async function runTraining(
   { store, encoder: openEncoder }: TrainingSource,
   given: Partial<TrainCallOptions>,
 ): Promise<TrainReport> {
-  const options = resolveOptions('train', TRAIN, given)
+  const options = withModel(resolveOptions('train', TRAIN, given), given)
   requireLiveState(store)
   const lock = acquireLock(store.directory, 'train')
   try {
@@ -136,7 +139,8 @@ function validationSplit(table: InteractionTable, { minRating, seed }: TrainCall
 
 const peopleIn = (split: Split): number => new Set(split.test.map(({ user }) => user)).size
 
-function reportOf(trial: Trial, decision: Decision, split: Split, { seed }: TrainCallOptions) {
+function reportOf(trial: Trial, decision: Decision, split: Split, { seed, encoder }: TrainCallOptions) {
+  const head = trial.trained && modelName(encoder, trial.trained.report.ids)
   return {
     published: decision.publish,
     why: decision.why,
@@ -154,6 +158,7 @@ function reportOf(trial: Trial, decision: Decision, split: Split, { seed }: Trai
       .map((one) => judged(one, seed)),
     notes: trial.notes,
     collaborative: trial.collaborative,
+    ...(head === undefined ? {} : { head }),
     ...(trial.trained === undefined ? {} : { adapter: trial.trained.report }),
     device: trial.device,
   }

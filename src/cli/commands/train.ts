@@ -1,5 +1,5 @@
-import type { Command } from 'commander'
-import type { TrainReport } from '../../index.js'
+import { type Command, Option } from 'commander'
+import type { TrainOptions, TrainReport } from '../../index.js'
 import {
   addDeviceFlags,
   addExample,
@@ -16,6 +16,7 @@ import { facts, table } from '../table.js'
 import { duration, figure, plural } from '../text.js'
 
 interface TrainFlags extends ShellFlags, EncoderFlags {
+  readonly model?: TrainOptions['model']
   readonly epochs?: number
   readonly patience?: number
   readonly seed?: number
@@ -23,11 +24,22 @@ interface TrainFlags extends ShellFlags, EncoderFlags {
   readonly report?: string
 }
 
+/** Known here too, so that help need not load the library; a test compares. */
+const MODELS: readonly NonNullable<TrainOptions['model']>[] = [
+  'sasrec',
+  'sasrec-text',
+  'two-tower',
+  'two-tower-text',
+]
+
 export function define(command: Command): void {
   command.description(
     'Learn from the interactions what people who like this like. Published only if it is better, on interactions that were held back, than the frozen encoder, item-item scores alone and what is live. Stopped at any moment, it goes on from there when run again.',
   )
   addDeviceFlags(addShellFlags(command))
+    .addOption(
+      new Option('--model <name>', 'what to train; -text: without IDs (default: sasrec)').choices(MODELS),
+    )
     .option('--epochs <n>', 'passes over all histories, at most (default: 60)', wholeNumber(1))
     .option('--patience <n>', 'stop after so many without a better validation (default: 6)', wholeNumber(1))
     .option('--seed <n>', 'decides every random choice (default: 1)', wholeNumber(0))
@@ -40,9 +52,10 @@ export function define(command: Command): void {
     .action((flags: TrainFlags) =>
       runCommand(flags, async (shell) => {
         const project = await shell.open(flags)
-        const { epochs, patience, seed, minRating, device, threads, report: file } = flags
+        const { model, epochs, patience, seed, minRating, device, threads, report: file } = flags
         const report = await project.train({
           ...shell.long,
+          model,
           epochs,
           patience,
           seed,
@@ -58,7 +71,7 @@ export function define(command: Command): void {
   addExample(
     command,
     ...SAMPLE_PROJECT,
-    'textrec train --dir books.textrec --epochs 4',
+    'textrec train --dir books.textrec --model sasrec --epochs 4',
     'textrec similar --dir books.textrec dracula -k 5',
   )
 }
@@ -82,7 +95,7 @@ export function trainSummary(report: TrainReport): string {
       : [
           [
             'adapter',
-            `${plural(adapter.bestEpoch, 'epoch')} ${adapter.ids ? 'with' : 'without'} IDs; trained share ${adapter.blend.warm} for items with interactions, ${adapter.blend.cold} for new ones`,
+            `${report.head === undefined ? '' : `${report.head}, `}${plural(adapter.bestEpoch, 'epoch')} ${adapter.ids ? 'with' : 'without'} IDs; trained share ${adapter.blend.warm} for items with interactions, ${adapter.blend.cold} for new ones`,
           ] as const,
         ]),
     ['took', `${duration(seconds)} on ${report.device}`],
