@@ -1,11 +1,17 @@
 import { TextrecError, throwIfAborted } from '../errors.js'
 import { anything, choice, integer, optional, resolveOptions, text } from '../options.js'
 import { type FitContext, type RankerRecipe, rankCases } from '../ranking.js'
-import type { Matrix, OnProgress, Ranking } from '../types.js'
+import type { Matrix, OnProgress } from '../types.js'
 import { METRICS, type MetricName } from './case-metrics.js'
 import type { Comparison, SeedRun } from './comparison.js'
 import { requireHonestSplit } from './held-out.js'
-import { type DrawPlaces, type Judging, RankerTally, TestedPeople } from './ranker-tally.js'
+import {
+  type CaseRankings,
+  type DrawPlaces,
+  type Judging,
+  RankerTally,
+  TestedPeople,
+} from './ranker-tally.js'
 import { slicesOf } from './slices.js'
 import type { Split } from './split.js'
 
@@ -154,13 +160,12 @@ class Pool {
   }
 }
 
-interface Ranked {
-  readonly rankings: readonly Ranking[]
+interface Ranked extends CaseRankings {
   readonly seconds: { readonly fit: number; readonly rank: number }
 }
 
 /** What recipes without a seed gave on the last split, by name. */
-type Seedless = Map<string, { readonly split: Split; readonly rankings: readonly Ranking[] }>
+type Seedless = Map<string, { readonly split: Split; readonly ranked: CaseRankings }>
 
 async function addDraw(
   { split, recipes, vectors }: Draw,
@@ -182,19 +187,20 @@ async function addDraw(
     throwIfAborted(signal, 'The evaluation')
     onProgress?.({ stage: recipe.name, done: before + i, total, unit: 'rankers' })
     const known = seedless.get(recipe.name)
-    const { rankings, seconds }: Ranked =
+    const { seconds, ...ranked }: Ranked =
       known?.split === split
-        ? { rankings: known.rankings, seconds: { fit: 0, rank: 0 } }
+        ? { ...known.ranked, seconds: { fit: 0, rank: 0 } }
         : await fitAndRank(recipe, split, Math.max(...judging.cutoffs), { ...options, seed })
-    if (recipe.seedless) seedless.set(recipe.name, { split, rankings })
-    for (const [at, pool] of pools.entries())
-      pool.rankers[i].add(rankings, split, places[at], judging, seconds)
+    if (recipe.seedless) seedless.set(recipe.name, { split, ranked })
+    for (const [at, pool] of pools.entries()) {
+      pool.rankers[i].add(ranked, split, places[at], judging, seconds)
+    }
   }
 }
 
 async function fitAndRank(
   recipe: RankerRecipe,
-  { training, fitting, validation, test }: Split,
+  { training, fitting, validation, test, hidden }: Split,
   longest: number,
   { seed, signal, onProgress }: Pick<CompareOptions, 'seed' | 'signal' | 'onProgress'>,
 ): Promise<Ranked> {
@@ -205,7 +211,8 @@ async function fitAndRank(
   try {
     const rankings = await rankCases(ranker, test, longest)
     const seconds = { fit: (fitted - start) / 1000, rank: (performance.now() - fitted) / 1000 }
-    return { rankings, seconds }
+    if (hidden === undefined) return { rankings, seconds }
+    return { rankings, amongHidden: await rankCases(ranker, test, longest, hidden), seconds }
   } finally {
     await ranker.close?.()
   }

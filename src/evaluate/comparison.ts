@@ -1,7 +1,7 @@
 import type { Estimate, PairedDifference } from '../math/statistics.js'
 import type { MetricName } from './case-metrics.js'
 
-/** 'ndcg@10' and its kind. */
+/** 'ndcg@10' and its kind; where a split hides items also 'ndcgAmongHidden@10', of rankings of those alone. */
 export type Figures<T> = { readonly [metric: string]: T }
 
 /** What one ranker is worth; over several seeds, a person's figure is the mean of theirs under each seed. */

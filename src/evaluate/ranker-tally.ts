@@ -36,6 +36,16 @@ export interface DrawPlaces {
   readonly slices: readonly { readonly key: string; readonly slice: Slice; readonly places: Int32Array }[]
 }
 
+/** What a ranker made of the cases of one draw. */
+export interface CaseRankings {
+  readonly rankings: readonly Ranking[]
+  /**
+   * The same cases with the hidden items alone to be ranked, where the split hides items: tells a ranker that knows
+   * which new item suits a person from one that lifts new items as a class.
+   */
+  readonly amongHidden?: readonly Ranking[]
+}
+
 /** How the lists of one draw are judged. */
 export interface Judging {
   readonly k: number
@@ -59,7 +69,7 @@ export class RankerTally {
 
   /** Takes the rankings of one draw's cases. */
   add(
-    rankings: readonly Ranking[],
+    { rankings, amongHidden }: CaseRankings,
     split: Split,
     places: DrawPlaces,
     judging: Judging,
@@ -67,6 +77,11 @@ export class RankerTally {
   ): void {
     for (const [metric, values] of caseValues(rankings, split.test, judging.cutoffs)) {
       tallyOf(this.tallies, metric, this.people.all).add(places.all, values)
+    }
+    if (amongHidden !== undefined) {
+      for (const [metric, values] of caseValues(amongHidden, split.test, judging.cutoffs)) {
+        tallyOf(this.tallies, amongHiddenKey(metric), this.people.all).add(places.all, values)
+      }
     }
     for (const { key, slice, places: at } of places.slices) {
       const tallies = this.slices.get(key) ?? new Map<string, Tally>()
@@ -127,6 +142,11 @@ export class RankerTally {
   byPerson(metric: string): number[] {
     return Array.from(this.tallies.get(metric)!.byPerson())
   }
+}
+
+/** 'recall@10' to 'recallAmongHidden@10'. */
+export function amongHiddenKey(metric: string): string {
+  return metric.replace('@', 'AmongHidden@')
 }
 
 function keyOf({ by, name }: Slice): string {

@@ -17,6 +17,8 @@ export interface Split {
   readonly fitting: InteractionTable
   readonly test: readonly TestCase[]
   readonly validation: readonly TestCase[]
+  /** [items] 1 for an item hidden from training, where the split hides items: every target is one of them. */
+  readonly hidden?: Uint8Array
   /** What may not be an input while testing. */
   readonly heldOut: HeldOut
   /** What may not be an input while choosing: also what validation asks for. */
@@ -51,6 +53,7 @@ const table = {
 interface Division {
   readonly known: InteractionTable
   readonly cases: TestCase[]
+  readonly hidden?: Uint8Array
   readonly heldOut: HeldOut
   readonly notes: readonly string[]
 }
@@ -103,6 +106,7 @@ export function splitTable(all: InteractionTable, given: Partial<SplitOptions> =
     fitting: validation.known,
     test: test.cases,
     validation: validation.cases,
+    ...(test.hidden === undefined ? {} : { hidden: test.hidden }),
     heldOut: test.heldOut,
     heldOutWhileFitting: test.heldOut.and(validation.heldOut),
     notes: [
@@ -216,6 +220,7 @@ function hideItems(table: InteractionTable, share: number, options: SplitOptions
   return {
     known: selectRows(table, (row) => hidden[table.items[row]] === 0),
     cases,
+    hidden,
     heldOut: HeldOut.pairs(table, (row) => hidden[table.items[row]] === 1),
     notes: [
       `${hidden.reduce((sum, one) => sum + one, 0)} of ${warm.length} items are hidden, at random with seed ${options.seed}.`,

@@ -98,6 +98,35 @@ describe('compareRankers', () => {
     expect(results[0].metrics['recall@40'].mean).toBe(1)
   })
 
+  test('lifting hidden items as a class gains among all items and nothing among the hidden ones', async () => {
+    const cold = splitTable(twoTastes(), { split: 'cold-items=30%', seed: 2 })
+    const recipe = (name: string, lift: number): RankerRecipe => ({
+      name,
+      fit: async ({ training }) => {
+        const itemCount = training.itemIds.length
+        const noise = Float32Array.from({ length: itemCount }, (_, item) => (item * 37) % 101)
+        for (let item = 0; item < itemCount; item++) if (cold.hidden![item] === 1) noise[item] += lift
+        const scores = async (people: readonly unknown[]) => ({
+          rows: people.length,
+          dim: itemCount,
+          data: Float32Array.from({ length: people.length * itemCount }, (_, at) => noise[at % itemCount]),
+        })
+        return rankerOf({ name, itemCount, scores })
+      },
+    })
+    const recipes = [recipe('plain', 0), recipe('lifting', 1000)]
+    const { results } = await compareRankers(cold, recipes, { draws: 100, metric: 'recall' })
+    const [plain, lifting] = results.map(({ metrics }) => metrics)
+    expect(lifting['recall@10'].mean).toBeGreaterThan(2 * plain['recall@10'].mean)
+    expect(lifting['recall@10']).toEqual(lifting['recallAmongHidden@10'])
+    expect(lifting['recallAmongHidden@10']).toEqual(plain['recallAmongHidden@10'])
+    expect(comparisonTable(await compareRankers(cold, recipes, { draws: 100 }))).toContain(
+      'among hidden alone',
+    )
+    const warm = await compareRankers(split, [popularRecipe()], { draws: 100 })
+    expect(Object.keys(warm.results[0].metrics).filter((name) => name.includes('Hidden'))).toEqual([])
+  })
+
   test('a planted leak stops it before anything is fitted', async () => {
     let fitted = false
     const curious: RankerRecipe = {

@@ -1,6 +1,7 @@
 import Table from 'cli-table3'
 import type { MetricName } from '../case-metrics.js'
 import type { Comparison, RankerResult } from '../comparison.js'
+import { amongHiddenKey } from '../ranker-tally.js'
 
 /** Metrics as the field writes them. */
 const TITLES: { readonly [metric in MetricName]: string } = {
@@ -57,6 +58,7 @@ function pooledTable(comparison: Comparison): Cells {
   const { k, baseline, results, metric } = comparison
   const others = (['ndcg', 'recall', 'mrr'] as const).filter((other) => other !== metric)
   const key = headlineKey(comparison)
+  const hides = results.some(({ metrics }) => Object.hasOwn(metrics, amongHiddenKey(key)))
   const head = [
     'ranker',
     headline(comparison),
@@ -65,6 +67,7 @@ function pooledTable(comparison: Comparison): Cells {
     '95 %',
     'p',
     ...others.map((other) => headline({ metric: other, k })),
+    ...(hides ? ['among hidden alone'] : []),
     'coverage',
     'Gini',
   ]
@@ -74,6 +77,7 @@ function pooledTable(comparison: Comparison): Cells {
     interval(metrics[key]),
     ...against(difference?.[key]),
     ...others.map((other) => figure(metrics[`${other}@${k}`].mean)),
+    ...(hides ? [figure(metrics[amongHiddenKey(key)].mean)] : []),
     `${(100 * lists.coverage).toFixed(1)} %`,
     lists.gini.toFixed(3),
   ])
