@@ -161,16 +161,38 @@ export async function publishServed(
   } finally {
     await built.close()
   }
-  const before = liveState(store)
-  setLiveState(store, {
+  const next: LiveState = {
     indexId: id,
     space,
     encoder: { name: encoder.name, dtype: encoder.dtype, fingerprint: encoder.fingerprint },
     dim,
     ...(model === undefined ? {} : { model }),
-  })
+  }
+  const before = liveState(store)
+  while (!switchTo(store, next)) {
+    throwIfAborted(options.signal, 'Indexing')
+    await updateItemVectors(store, encoder, options)
+    await updateServed(store, encoder, model, options)
+  }
   // Vectors of an adapter that is no longer served are of no use to anybody; text vectors are its input.
   if (before?.model?.adapter !== undefined && before.space !== space) store.dropSpace(before.space)
   await removeUnused(store)
   return { id, kind: built.kind, size: keys.length, recall: built.recall, built: true }
+}
+
+/**
+ * Makes `next` live in one transaction, unless items have meanwhile got their vectors in the space that serves and
+ * have none in the next one: questions would lose them. Items whose vector is still being made need not be waited
+ * for: whoever makes it sees what serves when it is written (see upsertRecords).
+ */
+function switchTo(store: Store, next: LiveState): boolean {
+  return store.atomically(() => {
+    const now = liveState(store)
+    if (now !== undefined && now.space !== next.space) {
+      const unfinished = new Set(store.staleItems(now.space))
+      if (store.staleItems(next.space).some((item) => !unfinished.has(item))) return false
+    }
+    setLiveState(store, next)
+    return true
+  })
 }

@@ -176,21 +176,23 @@ async function servedRows(
 
 /**
  * Gives the named items their vectors at once, outside of any plan: for a handful of items just changed.
- * Texts that were encoded before are taken from the store.
- * @returns how many items got a new vector
+ * Texts that were encoded before are taken from the store. The vectors are written in one transaction.
+ * @param isServed asked inside that transaction whether these spaces still serve
+ * @returns how many items got a new vector; undefined if the spaces serve no more, and nothing was written
  */
 export async function encodeNow(
   store: Store,
   encoder: Encoder,
   ids: readonly string[],
   served: ServedSpace | undefined,
+  isServed: () => boolean,
   { signal, onProgress }: LongRun = {},
-): Promise<number> {
+): Promise<number | undefined> {
   const space = textSpace(encoder)
-  const stale = new Set<number>(store.staleItems(space))
-  if (served !== undefined) for (const key of store.staleItems(served.space)) stale.add(key)
-  const keys = store.itemKeys(ids).filter((key): key is ItemKey => key !== undefined && stale.has(key))
-  if (keys.length === 0) return 0
+  const named = store.itemKeys(ids).filter((key) => key !== undefined)
+  const stale = new Set(store.staleItemsAmong(space, named))
+  if (served !== undefined) for (const key of store.staleItemsAmong(served.space, named)) stale.add(key)
+  const keys = named.filter((key) => stale.has(key))
   const items = store.itemSources(keys).map(textsOf)
   const texts = items.flatMap(allTexts)
   const hashes = texts.map(textHash)
@@ -201,11 +203,13 @@ export async function encodeNow(
     store.putEmbeddings(encoder.fingerprint, missing.map(textHash), vectors)
   }
   const rows = profileRows(items, lookupTexts(store, encoder, texts))
-  store.putItemVectors(space, rows)
-  if (served !== undefined) {
-    store.putItemVectors(served.space, await servedRows(items, rows, encoder.dim, served))
-  }
-  return keys.length
+  const adapted = served === undefined ? undefined : await servedRows(items, rows, encoder.dim, served)
+  return store.atomically(() => {
+    if (!isServed()) return undefined
+    store.putItemVectors(space, rows)
+    if (served !== undefined && adapted !== undefined) store.putItemVectors(served.space, adapted)
+    return keys.length
+  })
 }
 
 /** The vector of an item that is not stored: encoded now, nothing written. Undefined if it has no text. */

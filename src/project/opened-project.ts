@@ -9,10 +9,11 @@ import { Compactor } from './compact.js'
 import { DEFAULT_ENCODER, type LongRun, type OpenOptions } from './defaults.js'
 import { EncoderHolder } from './encoder-holder.js'
 import { FilterCache } from './filter-cache.js'
-import { type ServedSpace, textSpace, vectorOfNewItem } from './item-vectors.js'
+import { textSpace, vectorOfNewItem } from './item-vectors.js'
 import { type Live, LiveIndex, type LiveState, liveState, textSpaceOf } from './live-index.js'
 import { Recommending } from './recommending.js'
 import { servedSpaceOf } from './serving-model.js'
+import type { ServedNow } from './updates.js'
 
 /** What an open project holds, and which encoder goes with which index. */
 export class OpenedProject {
@@ -102,10 +103,20 @@ export class OpenedProject {
     return encoder
   }
 
-  /** Runs `work` with the space in which items are served, where that is not the encoder's own. */
-  inServedSpace<T>(work: (served: ServedSpace | undefined) => Promise<T>): Promise<T> {
-    if (liveState(this.store)?.model?.adapter === undefined) return work(undefined)
-    return this.live.use(({ state, model }) => work(servedSpaceOf(state.space, model)))
+  /** Runs `work` with what serves now: the index is only opened where an adapter has to be asked. */
+  async withServed<T>(work: (now: ServedNow | undefined) => Promise<T>, long: LongRun = {}): Promise<T> {
+    const state = liveState(this.store)
+    if (state === undefined) return work(undefined)
+    if (state.model?.adapter === undefined) {
+      return work({ state, encoder: await this.encoderOf(state, long), space: undefined })
+    }
+    return this.live.use(async ({ state, model }) =>
+      work({
+        state,
+        encoder: await this.encoderOf(state, long),
+        space: servedSpaceOf(state.space, model),
+      }),
+    )
   }
 
   /** See Recommender.close. */

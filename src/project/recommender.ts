@@ -43,7 +43,7 @@ import type { EveryoneReport } from './everyone.js'
 import { type ExportReport, exportProject } from './export.js'
 import { type ForgetReport, forgetPerson } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
-import { liveState, requireLiveState } from './live-index.js'
+import { requireLiveState } from './live-index.js'
 import { OpenedProject } from './opened-project.js'
 import { noteRejectFile } from './reject-files.js'
 import { projectStats, type Stats } from './stats.js'
@@ -202,13 +202,8 @@ export class Recommender {
     this.requireWritable()
     requireKnownNames('upsert', records, ['items', 'reviews', 'interactions'])
     const long = resolveOptions('upsert', LONG, options)
-    const { project, store } = this
-    const live = liveState(store)
-    const needsVectors = (records.items?.length ?? 0) + (records.reviews?.length ?? 0) > 0
-    const encoder = live !== undefined && needsVectors ? await project.encoderOf(live, long) : undefined
-    const report = await project.inServedSpace((served) =>
-      upsertRecords(store, records, encoder, served, long),
-    )
+    const { project } = this
+    const report = await upsertRecords(this.store, records, (work) => project.withServed(work, long), long)
     const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
     project.recommending.crowd.noteChanges(changed[0] + changed[1])
     return report

@@ -1,10 +1,11 @@
 import type { Encoder } from '../encode/index.js'
 import { throwIfAborted } from '../errors.js'
 import { validateInteraction, validateItem, validateReview } from '../ingest/index.js'
-import type { KindCounts, Store } from '../store/index.js'
+import type { KindCounts, Store, WriteCounts } from '../store/index.js'
 import type { Interaction, Item, Review } from '../types.js'
 import type { LongRun } from './defaults.js'
 import { encodeNow, type ServedSpace } from './item-vectors.js'
+import { type LiveState, liveState } from './live-index.js'
 
 export interface Records {
   readonly items?: readonly Item[]
@@ -20,25 +21,50 @@ export interface UpsertReport {
   readonly encoded: number
 }
 
+/** What serves at this moment, and so where new vectors go. */
+export interface ServedNow {
+  readonly state: LiveState
+  /** The encoder of `state`. */
+  readonly encoder: Encoder
+  /** Where items are served in another space than the encoder's own. */
+  readonly space: ServedSpace | undefined
+}
+
+/** Runs `work` with what serves now, kept open until it is done; undefined before the first index(). */
+export type WithServed = <T>(work: (now: ServedNow | undefined) => Promise<T>) => Promise<T>
+
 /**
  * Adds or replaces records, in one transaction, and gives every item that they touch its new vector at once,
- * so that the next call finds it without a rebuild. Before the first index() the records are only stored.
+ * so that the next call finds it without a rebuild. Should another process publish another encoder or adapter
+ * meanwhile, the vectors are made again for what serves then. Before the first index() the records are only
+ * stored.
  * @throws RECORD_INVALID naming the field; nothing is stored then.
  */
 export async function upsertRecords(
   store: Store,
   records: Records,
-  encoder: Encoder | undefined,
-  served: ServedSpace | undefined,
+  withServed: WithServed,
   long: LongRun = {},
 ): Promise<UpsertReport> {
   const items = (records.items ?? []).map(validateItem)
   const reviews = (records.reviews ?? []).map(validateReview)
   const interactions = (records.interactions ?? []).map(validateInteraction)
   throwIfAborted(long.signal, 'The upsert')
-  const counts = store.write({ items, reviews, interactions })
-  if (encoder === undefined) return { ...counts, encoded: 0 }
   const touched = [...new Set([...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)])]
-  const encoded = await encodeNow(store, encoder, touched, served, long)
-  return { ...counts, encoded }
+  let counts: WriteCounts | undefined
+  const write = () => {
+    counts ??= store.write({ items, reviews, interactions })
+    return counts
+  }
+  if (touched.length === 0) return { ...write(), encoded: 0 }
+  for (;;) {
+    const report = await withServed(async (now) => {
+      const written = write()
+      const isServed = () => liveState(store)?.space === now?.state.space
+      if (now === undefined) return isServed() ? { ...written, encoded: 0 } : undefined
+      const encoded = await encodeNow(store, now.encoder, touched, now.space, isServed, long)
+      return encoded === undefined ? undefined : { ...written, encoded }
+    })
+    if (report !== undefined) return report
+  }
 }

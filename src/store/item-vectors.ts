@@ -36,6 +36,20 @@ export class VectorTable {
     private readonly state: State,
   ) {}
 
+  /** Of these items, the ones that `stale` would name: for a handful, without reading the catalogue. */
+  staleAmong(space: string, items: readonly ItemKey[]): ItemKey[] {
+    return this.db
+      .prepareRaw<[ItemKey]>(
+        `SELECT s.item FROM item_state s
+         LEFT JOIN item_vector v
+           ON v.space = (SELECT key FROM space WHERE name = ?) AND v.item = s.item
+         WHERE s.item IN (SELECT value FROM json_each(?)) AND v.text_version IS NOT s.text_version
+         ORDER BY s.item`,
+      )
+      .all(space, JSON.stringify(items))
+      .map(([key]) => key)
+  }
+
   /** Items whose texts changed since their vector was made, or that have none, in key order. */
   stale(space: string): ItemKey[] {
     // Both sides are read from small rows: the index item_vector_version covers its side.
@@ -50,7 +64,10 @@ export class VectorTable {
       .map(([key]) => key)
   }
 
-  /** Stores vectors in one transaction; rows of items that were deleted meanwhile are left out. */
+  /**
+   * Stores vectors in one transaction; rows of items that were deleted meanwhile are left out, and so are vectors
+   * of older texts than those that are there.
+   */
   put(space: string, rows: readonly ItemVectorRow[]): void {
     if (rows.length === 0) return
     this.db.write(() => {
@@ -59,7 +76,8 @@ export class VectorTable {
         `INSERT INTO item_vector (space, item, text_version, sequence, vector)
          SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM item WHERE key = ?)
          ON CONFLICT (item, space) DO UPDATE SET text_version = excluded.text_version,
-           sequence = excluded.sequence, vector = excluded.vector`,
+           sequence = excluded.sequence, vector = excluded.vector
+           WHERE excluded.text_version >= item_vector.text_version`,
       )
       const sequence = this.state.nextChange()
       for (const { key: item, textVersion, vector } of rows) {

@@ -160,6 +160,11 @@ export class Store {
     return this.state.meta<T>(name)
   }
 
+  /** Several calls as one durable transaction, which nobody else's comes between. `work` must not wait. */
+  atomically<T>(work: () => T): T {
+    return this.db.write(work)
+  }
+
   /** Stores a JSON value; undefined removes it. */
   setMeta(name: string, value: unknown): void {
     this.state.setMeta(name, value)
@@ -320,6 +325,11 @@ export class Store {
     return this.vectors.stale(space)
   }
 
+  /** Of these items, the ones that `staleItems` would name. */
+  staleItemsAmong(space: string, keys: readonly ItemKey[]): ItemKey[] {
+    return this.vectors.staleAmong(space, keys)
+  }
+
   /** [keys] that still exist, in the order given. Holds all their reviews in memory: ask for some thousands. */
   itemSources(keys: ArrayLike<number>, range: ReviewRange = {}): ItemSource[] {
     return this.db.read(() => {
@@ -336,7 +346,10 @@ export class Store {
     })
   }
 
-  /** Stores vectors in one transaction; rows of items that were deleted meanwhile are left out. */
+  /**
+   * Stores vectors in one transaction; rows of items that were deleted meanwhile are left out, and so are vectors
+   * of older texts than those that are there.
+   */
   putItemVectors(space: string, rows: readonly ItemVectorRow[]): void {
     this.vectors.put(space, rows)
   }
