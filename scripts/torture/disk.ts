@@ -31,7 +31,7 @@ const SIZES = 10
 class DiskTest {
   private readonly counts = { runs: 0, refused: 0, unharmed: 0, untyped: 0, lost: 0, mismatched: 0 }
   private readonly complaints: string[] = []
-  private readonly trials = Trials.shared()
+  private readonly trials = Trials.shared('brief')
 
   constructor(private readonly context: TortureContext) {}
 

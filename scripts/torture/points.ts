@@ -36,7 +36,7 @@ class PointsTest {
   private readonly counts = { points: 0, kills: 0, lost: 0, duplicated: 0, mismatched: 0 }
   private readonly complaints: string[] = []
   private readonly notes: string[] = []
-  private readonly trials = Trials.shared()
+  private readonly trials = Trials.shared('brief')
 
   constructor(private readonly context: TortureContext) {}
 

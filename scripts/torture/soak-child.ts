@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs'
 import { type Item, Recommender } from '../../src/index.js'
 import { random } from '../../src/math/random.js'
 import { madeInteraction, madeItem } from './shop.js'
-import { SHOP } from './stages.js'
+import { SIZES } from './stages.js'
 
 /** What a soaking process weighs at one moment. */
 export interface SoakSample {
@@ -32,7 +32,7 @@ const changing = (): Item => madeItem(source, 100_000 + source.integer(CHANGING)
 const shop = await Recommender.open(folder, { threads: 1, dtype: 'int8', create: false })
 
 const deeds: readonly (readonly [weight: number, deed: () => Promise<unknown>])[] = [
-  [20, () => shop.upsert({ items: [changing()], interactions: [madeInteraction(source, SHOP)] })],
+  [20, () => shop.upsert({ items: [changing()], interactions: [madeInteraction(source, SIZES.long.shop)] })],
   [8, () => shop.remove({ items: [changing().id] })],
   [40, () => shop.similarItems(`item-${source.integer(400)}`, { k: 10 })],
   [20, () => shop.recommend({ likes: [`item-${source.integer(400)}`], k: 10 })],

@@ -11,7 +11,7 @@ import { stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureLine, type TortureTest } from './test.js'
 import { Trials } from './trials.js'
 
-/** Hours of mixed use: first with kills, then in one process whose memory and descriptors are watched. */
+/** An hour of mixed use: first with kills, then in one process whose memory and descriptors are watched. */
 export const test: TortureTest = {
   name: 'soak',
   promise:
@@ -20,8 +20,11 @@ export const test: TortureTest = {
 }
 
 const CHILD = fileURLToPath(new URL('./soak-child.js', import.meta.url))
+/** Seconds of lives that are killed, and of the one that is not. */
+const HOUR = { withKills: 1200, calm: 2400 }
+const SHORT = { withKills: 0, calm: 10 }
 const LEAST_RECALL = 0.98
-/** MiB by which the second half of a life of an hour may outgrow the first: what caches and fragments take. */
+/** MiB by which the second half of the last life may outgrow the first: what caches and fragments take. */
 const MOST_GROWTH = 64
 const MOST_DESCRIPTORS = 8
 
@@ -29,10 +32,12 @@ async function run(context: TortureContext): Promise<TortureLine> {
   const started = performance.now()
   const complaints: string[] = []
   const { short, random, work, log } = context
-  const folder = await Trials.shared().project('index', 'int8', join(work, 'project'))
+  const folder = await Trials.shared('long').project('index', 'int8', join(work, 'project'))
   let kills = 0
   let operations = 0
-  for (let turn = 0; turn < (short ? 1 : 60); turn++) {
+  const lengths = short ? SHORT : HOUR
+  const elapsed = () => (performance.now() - started) / 1000
+  for (let turn = 0; turn === 0 || elapsed() < lengths.withKills; turn++) {
     context.signal.throwIfAborted()
     const life = await live(folder, short ? 30 : 60, turn, (short ? 3 : 5 + 25 * random.next()) * 1000)
     if (life.signal === 'SIGKILL') kills++
@@ -42,7 +47,7 @@ async function run(context: TortureContext): Promise<TortureLine> {
       )
     operations += life.samples.at(-1)?.operations ?? 0
   }
-  const calm = await live(folder, short ? 10 : 3600, 1000)
+  const calm = await live(folder, lengths.calm, 1000)
   if (calm.code !== 0)
     complaints.push(`It ended with ${calm.signal ?? calm.code}: ${calm.stderr.slice(-300)}`)
   operations += calm.samples.at(-1)?.operations ?? 0

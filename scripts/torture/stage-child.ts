@@ -9,9 +9,10 @@ import { random } from '../../src/math/random.js'
 import { liveState } from '../../src/project/live-index.js'
 import { Store } from '../../src/store/index.js'
 import { madeInteraction, madeItem, madeReview } from './shop.js'
-import { type Said, SHOP, type StageCall, TRAINING, UPSERTS } from './stages.js'
+import { type Said, SIZES, type StageCall, TRAINING } from './stages.js'
 
 const call = JSON.parse(process.argv[2]) as StageCall
+const size = SIZES[call.size]
 const controller = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort())
 
@@ -44,15 +45,15 @@ const embeddingsIn = (store: Store): number =>
   store.spaces().reduce((sum, space) => sum + store.countEmbeddings(space), 0)
 
 async function upserts(shop: Recommender, signal: AbortSignal): Promise<void> {
-  for (let number = call.from ?? 0; number < UPSERTS; number++) {
+  for (let number = call.from ?? 0; number < size.upserts; number++) {
     // Of the number alone: what a resumed client sends is what the first one sent.
     const source = random(1000 + number)
-    const review = madeReview(source, 1_000_000 + number, SHOP)
+    const review = madeReview(source, 1_000_000 + number, size.shop)
     await shop.upsert(
       {
         items: [madeItem(source, number % 3 === 0 ? number : 10_000 + number)],
         reviews: [review],
-        interactions: [madeInteraction(source, SHOP), madeInteraction(source, SHOP)],
+        interactions: [madeInteraction(source, size.shop), madeInteraction(source, size.shop)],
       },
       { signal },
     )
@@ -98,6 +99,7 @@ async function run(): Promise<void> {
       case 'train':
         await shop.train({
           ...TRAINING,
+          epochs: size.epochs,
           signal,
           onProgress: ({ stage: what, done }) => say({ kind: 'progress', what: `${what} ${done}` }),
         })

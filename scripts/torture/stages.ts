@@ -15,18 +15,42 @@ export interface StageCall {
   readonly files?: ShopFiles
   /** Of the encoder: planned runs repeat exactly in both. */
   readonly dtype: 'int8' | 'fp32'
+  readonly size: Size
   readonly threads?: number
   /** The first upsert that the caller has no acknowledgement of. */
   readonly from?: number
 }
 
-/** Big enough for some two seconds each. */
-export const SHOP: ShopSize = { items: 1000, people: 2000, reviews: 4000, interactions: 60_000 }
-export const UPSERTS = 120
-/** Items of the graph that 'index' builds and 'compact' makes anew. */
-export const GRAPH_ITEMS = 4000
-/** Of those, how many have changed before 'compact'. */
-export const CHANGED_ITEMS = 2000
+/** How much a stage has to do. */
+export interface StageSize {
+  /** What is imported, and whose items are encoded. */
+  readonly shop: ShopSize
+  readonly upserts: number
+  /** Items of the graph that 'index' builds and 'compact' makes anew. */
+  readonly graphItems: number
+  /** Of those, how many have changed before 'compact'. */
+  readonly changedItems: number
+  readonly epochs: number
+}
+
+/** 'long' lasts two seconds and more in every stage; 'brief' takes the same steps, fewer of each. */
+export const SIZES = {
+  long: {
+    shop: { items: 1500, people: 2000, reviews: 4000, interactions: 150_000 },
+    upserts: 400,
+    graphItems: 4000,
+    changedItems: 2000,
+    epochs: 10,
+  },
+  brief: {
+    shop: { items: 150, people: 100, reviews: 300, interactions: 12_000 },
+    upserts: 12,
+    graphItems: 1200,
+    changedItems: 600,
+    epochs: 3,
+  },
+} as const satisfies { readonly [name: string]: StageSize }
+export type Size = keyof typeof SIZES
 
 /** Trains on the built-in bookshelf: small, and enough to beat what there is. */
 export const TRAINING = {
@@ -34,7 +58,6 @@ export const TRAINING = {
   hidden: 16,
   textDim: 32,
   length: 8,
-  epochs: 10,
   patience: 20,
   ids: 'off',
   seed: 2,

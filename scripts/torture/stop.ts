@@ -50,7 +50,7 @@ const COMMANDS: { readonly [stage in Stage]?: (trials: Trials, folder: string) =
 class StopTest {
   private readonly counts = { stops: 0, inside: 0, late: 0, aborts: 0, left: 0, mismatched: 0 }
   private readonly complaints: string[] = []
-  private readonly trials = Trials.shared()
+  private readonly trials = Trials.shared('long')
   private slowest = 0
   private killed = 0
 
@@ -173,7 +173,7 @@ function startupSeconds(): Promise<number> {
   startup ??= (async () => {
     const started = performance.now()
     const nowhere = join('/nonexistent', 'project')
-    const call = JSON.stringify({ stage: 'encode', folder: nowhere, dtype: 'int8' })
+    const call = JSON.stringify({ stage: 'encode', folder: nowhere, dtype: 'int8', size: 'brief' })
     const child = new Child(process.execPath, [STAGE_CHILD, call])
     child.onLine((line) => {
       if ((JSON.parse(line) as Said).kind !== 'failed') throw new Error(line)

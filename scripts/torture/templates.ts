@@ -6,16 +6,21 @@ import { random } from '../../src/math/random.js'
 import { liveState, textSpaceOf } from '../../src/project/live-index.js'
 import { Store } from '../../src/store/index.js'
 import { madeItem, type ShopFiles, writeShop } from './shop.js'
-import { CHANGED_ITEMS, GRAPH_ITEMS, SHOP, type Stage, type StageCall } from './stages.js'
+import { SIZES, type Size, type Stage, type StageCall, type StageSize } from './stages.js'
 
 /** Projects as each stage finds them, made once and copied for every trial. */
 export class Templates {
   readonly files: ShopFiles
   private readonly made = new Map<string, Promise<string>>()
+  private readonly size: StageSize
 
-  constructor(private readonly folder: string) {
+  constructor(
+    private readonly folder: string,
+    size: Size,
+  ) {
     mkdirSync(folder, { recursive: true })
-    this.files = writeShop(folder, SHOP, 11)
+    this.size = SIZES[size]
+    this.files = writeShop(folder, this.size.shop, 11)
   }
 
   /** A copy of the stage's project at `target`; nothing at all for 'import'. */
@@ -46,10 +51,10 @@ export class Templates {
         await shop.import(sampleFiles())
         await shop.index()
       }
-      if (stage === 'index') await madeVectors(shop, folder)
+      if (stage === 'index') await madeVectors(shop, folder, this.size.graphItems)
       if (stage === 'compact') {
         await shop.index({ kind: 'hnsw', rebuild: true })
-        changeVectors(folder, CHANGED_ITEMS, 6)
+        changeVectors(folder, this.size.changedItems, 6)
       }
     } finally {
       await shop.close()
@@ -58,16 +63,16 @@ export class Templates {
 }
 
 /** A catalogue whose vectors are made up: building its graph takes time, encoding it would take more. */
-async function madeVectors(shop: Recommender, folder: string): Promise<void> {
+async function madeVectors(shop: Recommender, folder: string, count: number): Promise<void> {
   const source = random(5)
   await shop.upsert({ items: [madeItem(source, 0)] })
   await shop.index() // names the space
   await shop.remove({ items: ['item-0'] })
-  const items = Array.from({ length: GRAPH_ITEMS }, (_, i) => madeItem(source, i))
+  const items = Array.from({ length: count }, (_, i) => madeItem(source, i))
   const store = Store.open(folder)
   store.write({ items })
   store.close()
-  changeVectors(folder, GRAPH_ITEMS, 7)
+  changeVectors(folder, count, 7)
 }
 
 /** Gives the first items of the catalogue vectors in one cloud for each subject; other ones for another seed. */

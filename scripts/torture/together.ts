@@ -85,7 +85,7 @@ async function eightProcesses({ work, short, log }: TortureContext, complaints: 
 
 /** @returns how many of two builds that began together were turned away: one */
 async function twoBuilds({ work }: TortureContext, complaints: string[]): Promise<number> {
-  const folder = await Trials.shared().project('index', 'int8', join(work, 'two-builds'))
+  const folder = await Trials.shared('long').project('index', 'int8', join(work, 'two-builds'))
   const build = [
     'index',
     '--dir',
@@ -112,7 +112,7 @@ async function twoBuilds({ work }: TortureContext, complaints: string[]): Promis
 
 /** @returns seconds from the kill of the process that holds the lock to the moment at which it can be had */
 async function killedHolder({ work }: TortureContext): Promise<number> {
-  const trials = Trials.shared()
+  const trials = Trials.shared('long')
   const folder = await trials.project('index', 'int8', join(work, 'killed-holder'))
   let killedAt = 0
   const run = await runStage(trials.call('index', 'int8', folder), {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runStage } from './children.js'
-import type { Stage, StageCall } from './stages.js'
+import type { Size, Stage, StageCall } from './stages.js'
 import { type ProjectState, stateOf } from './state.js'
 import { Templates } from './templates.js'
 
@@ -16,21 +16,27 @@ export interface Reference {
 
 /** Projects to disturb, and what they are compared with. Made once for all tests of a run, and removed at its end. */
 export class Trials {
-  private static made: Trials | undefined
+  private static readonly made = new Map<Size, Trials>()
   private readonly templates: Templates
   private readonly references = new Map<string, Promise<Reference>>()
 
-  private constructor(private readonly folder: string) {
-    this.templates = new Templates(join(folder, 'templates'))
+  private constructor(
+    private readonly folder: string,
+    private readonly size: Size,
+  ) {
+    this.templates = new Templates(join(folder, 'templates'), size)
   }
 
-  static shared(): Trials {
-    if (Trials.made === undefined) {
+  /** @param size of the stages: see `SIZES` */
+  static shared(size: Size): Trials {
+    let trials = Trials.made.get(size)
+    if (trials === undefined) {
       const folder = mkdtempSync(join(tmpdir(), 'textrec-torture-templates-'))
       process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-      Trials.made = new Trials(folder)
+      trials = new Trials(folder, size)
+      Trials.made.set(size, trials)
     }
-    return Trials.made
+    return trials
   }
 
   /** A fresh project as `stage` finds it, in `folder`, which is made. */
@@ -41,7 +47,7 @@ export class Trials {
   }
 
   call(stage: Stage, dtype: Dtype, folder: string, from?: number): StageCall {
-    return { stage, dtype, folder, from, files: this.templates.files }
+    return { stage, dtype, size: this.size, folder, from, files: this.templates.files }
   }
 
   /** @throws if the stage fails when nothing disturbs it, or leaves something behind */
