@@ -37,6 +37,8 @@ export { Recommender } from './project/recommender.js'
 export type { Stats } from './project/stats.js'
 export type { TrainReport } from './project/training.js'
 export type { TrainCallOptions as TrainOptions } from './project/training-options.js'
+export type { TuneRow } from './project/tune/table.js'
+export type { TuneOptions, TuneReport } from './project/tuning.js'
 export type { Records, UpsertReport } from './project/updates.js'
 // The built-in sample and the package's version.
 export { sampleFiles } from './sample/index.js'

@@ -43,6 +43,11 @@ const ENTRIES: readonly Entry[] = [
     load: () => import('./commands/train.js'),
   },
   {
+    name: 'tune',
+    summary: 'search models and settings; published if better',
+    load: () => import('./commands/tune.js'),
+  },
+  {
     name: 'evaluate',
     summary: 'compare models on held-out interactions',
     load: () => import('./commands/evaluate.js'),

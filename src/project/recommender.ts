@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { openEncoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
 import type { Comparison } from '../evaluate/index.js'
 import { type ImportOptions, type ImportReport, type ImportSources, importFiles } from '../ingest/index.js'
@@ -49,6 +50,7 @@ import { noteRejectFile } from './reject-files.js'
 import { projectStats, type Stats } from './stats.js'
 import { runTraining, type TrainReport, withdrawModel } from './training.js'
 import type { TrainCallOptions } from './training-options.js'
+import { runTuning, type TuneOptions, type TuneReport } from './tuning.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
 
 /**
@@ -260,6 +262,28 @@ export class Recommender {
     const { project, store } = this
     const encoder = () => project.encoderOf(requireLiveState(store))
     const report = await runTraining({ store, encoder }, options)
+    await project.recommending.crowd.update(options)
+    return report
+  }
+
+  /**
+   * Searches models, encoders and settings by validation, within a budget of time, trains the best of what can be
+   * served in full and publishes it if the guard lets it: as train() does, on rows that the search has never seen. The
+   * table of all that was tried stays in the project, and a search that was stopped or killed goes on from it.
+   * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, PROJECT_LOCKED, DEVICE_MISSING, OPTION_INVALID, ABORTED
+   */
+  async tune(options: Partial<TuneOptions> = {}): Promise<TuneReport> {
+    this.requireWritable()
+    const { project, store } = this
+    const { device, dtype, threads, cacheDirectory } = project.options
+    const report = await runTuning(
+      {
+        store,
+        encoder: () => project.encoderOf(requireLiveState(store)),
+        openEncoder: (name, long) => openEncoder(name, { device, dtype, threads, cacheDirectory, ...long }),
+      },
+      options,
+    )
     await project.recommending.crowd.update(options)
     return report
   }

@@ -116,7 +116,10 @@ export async function runTraining(
  * What is held back to decide by: the newest tenth where times are dates, each person's last item otherwise, or
  * where a tenth is too little.
  */
-function validationSplit(table: InteractionTable, { minRating, seed }: TrainCallOptions): Split {
+export function validationSplit(
+  table: InteractionTable,
+  { minRating, seed }: Pick<TrainCallOptions, 'minRating' | 'seed'>,
+): Split {
   const common = { minRating: minRating ?? likedFromOf(table), minItems: 2, seed }
   let split: Split | undefined
   if (table.timeKind === 'date') {

@@ -5,7 +5,7 @@ import { isTextrecError, TextrecError } from '../errors.js'
 import { sqlite, translate } from './sqlite.js'
 
 /** What only one process may do at a time in one project. */
-export type LockName = 'index' | 'train'
+export type LockName = 'index' | 'train' | 'tune'
 
 export interface Lock {
   release(): void
