@@ -19,6 +19,12 @@ export interface FamilyData extends Pairs {
   readonly items: number
   /** [items, dim] what is known of the items beforehand, such as whitened text; a row of zeros: nothing. */
   readonly vectors?: Matrix
+  /**
+   * Each [items, dim]: `vectors` without what a part of the people wrote, person p being in part p modulo the number
+   * of these. A step is about people of one part and knows the items without it, or a model would learn who wrote what.
+   * Absent where nobody wrote anything.
+   */
+  readonly vectorsWithout?: readonly Matrix[]
 }
 
 export type Weights = { readonly [parameter: string]: Float32Array }
@@ -27,6 +33,10 @@ export type Weights = { readonly [parameter: string]: Float32Array }
 export interface FamilyModel {
   /** The forward pass down to the loss; all else of a training step is derived from it. */
   readonly training: TrainingModel
+  /** The same pass without what is random while training; `training` itself where nothing is. */
+  readonly evaluation?: TrainingModel
+  /** Over so many steps the learning rate rises to what it is: Adam's first steps are large and rest on few gradients. */
+  readonly warmUpSteps?: number
   /** The batches of one pass over `pairs`: those learned from, or those of validation. Drawn anew from `source`. */
   batches(pairs: Pairs, source: Random): Iterable<Batch>
   /** Scores people with these weights. Blocks its thread while it computes. */
@@ -38,8 +48,11 @@ export interface Family {
   readonly name: string
   /** What this family is trained with where the table of options says otherwise. */
   readonly defaults: Partial<FamilyOptions>
-  /** Settings that validation chooses among; the first is taken where it cannot. */
-  readonly candidates: readonly Partial<FamilyOptions>[]
+  /**
+   * Settings that validation chooses among, line by line: each line is tried on top of what was best so far. Where
+   * it cannot choose, the first of each line is taken.
+   */
+  readonly candidates: readonly (readonly Partial<FamilyOptions>[])[]
   /** Whether it cannot do without `FamilyData.vectors`. */
   readonly needsVectors?: (options: FamilyOptions) => boolean
   prepare(data: FamilyData, options: FamilyOptions): FamilyModel

@@ -2,5 +2,11 @@
 export { FAMILIES, type FamilyName } from './catalogue.js'
 export type { EpochRecord } from './loop.js'
 export { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
-export { type FamilyRecipeOptions, type FamilyTrial, familyRecipe, type StartVectors } from './recipe.js'
+export {
+  type FamilyRecipeOptions,
+  type FamilyTrial,
+  familyRecipe,
+  type KnownVectors,
+  type StartVectors,
+} from './recipe.js'
 export { meanOfWordVectors } from './word-vectors.js'

@@ -1,16 +1,16 @@
 import { addScaled, matrix, row } from '../math/matrix.js'
-import { Graph, type Value } from '../onnx/graph.js'
-import { Ops } from '../onnx/ops.js'
+import { Forward } from '../onnx/forward.js'
+import type { Value } from '../onnx/graph.js'
+import type { Ops } from '../onnx/ops.js'
 import type { Scope } from '../onnx/optimizer.js'
-import { serializeModel } from '../onnx/protobuf.js'
-import { Session, tensor } from '../onnx/session.js'
 import type { Scorer } from '../ranking.js'
+import type { Matrix } from '../types.js'
 import { PairSampler } from './batches.js'
 import type { Family, FamilyData, FamilyModel, Weights } from './family.js'
 import { bprLoss, squaredLength } from './losses.js'
 import type { FamilyOptions } from './options.js'
 import { degrees, neighbourSums, type SymmetricGraph, userItemGraph } from './segment-sums.js'
-import { startFromVectors } from './start.js'
+import { GivenTable, learnedFrom, type StartTables, startFromVectors, withGiven } from './start.js'
 import { knownPeople, vectorScorer } from './vector-scorer.js'
 
 /*
@@ -26,8 +26,12 @@ import { knownPeople, vectorScorer } from './vector-scorer.js'
 
 const START_DEVIATION = 0.1
 
-/** E_0 [people + items, factors] in a forward pass. */
-type FirstLayer = (scope: Scope) => Value
+/** E_0 [people + items, factors], of parameters and of what is given. */
+interface FirstLayer {
+  readonly given: readonly GivenTable[]
+  /** @param given the values of the tables of that name, in their order */
+  readonly nodes: (scope: Scope, given: readonly Value[]) => Value
+}
 
 /** E_0 to E_K, each [nodes, factors]. */
 function layersOf(ops: Ops, graph: SymmetricGraph, first: Value, count: number): Value[] {
@@ -58,7 +62,10 @@ function lightGcn(name: string, data: FamilyData, options: FamilyOptions, first:
       name,
       loss: (scope) => {
         const { ops, batch: feed } = scope
-        const start = first(scope)
+        const start = first.nodes(
+          scope,
+          first.given.map((table) => table.inTraining(scope)),
+        )
         const vectors = meanOf(ops, layersOf(ops, graph, start, layers))
         const users = feed('people', 'int32', [batch])
         const items = ops.add(feed('items', 'int32', [rounds * batch]), nodeOffset(ops, people))
@@ -72,7 +79,7 @@ function lightGcn(name: string, data: FamilyData, options: FamilyOptions, first:
         return ops.add(bprLoss(ops, scores), ops.mul(squares, regularization / batch))
       },
     },
-    batches: (pairs, source) => sampler.batches(pairs, source),
+    batches: (pairs, source) => withGiven(sampler.steps(pairs, source), first.given),
     scorer: (weights) => graphScorer(name, data, options, graph, first, weights),
   }
 }
@@ -89,39 +96,26 @@ function nodeOffset(ops: Ops, people: number): Value {
 async function graphScorer(
   name: string,
   data: FamilyData,
-  { layers: count }: FamilyOptions,
+  { layers: count, factors }: FamilyOptions,
   symmetric: SymmetricGraph,
   first: FirstLayer,
   weights: Weights,
 ): Promise<Scorer> {
   const { people, items } = data
-  const graph = new Graph(name)
-  const ops = new Ops(graph)
-  const shapes = new Map<string, readonly number[]>()
-  const start = first({
-    ops,
-    parameter: (parameter, shape) => {
-      shapes.set(parameter, shape)
-      return graph.input(parameter, 'float32', shape)
-    },
-    batch: (fed, type, shape) => graph.input(fed, type, shape),
+  const forward = await Forward.open(name, (scope) => {
+    const { ops } = scope
+    const start = first.nodes(
+      scope,
+      first.given.map((table) => table.inScoring(scope)),
+    )
+    const layers = layersOf(ops, symmetric, start, count)
+    const passedOn = layers.slice(0, -1).reduce((sum, layer) => ops.add(sum, layer), ops.value(0))
+    return { vectors: meanOf(ops, layers), passedOn }
   })
-  const factors = start.shape![1] as number
-  const layers = layersOf(ops, symmetric, start, count)
-  graph.output('vectors', meanOf(ops, layers))
-  graph.output(
-    'passedOn',
-    layers.slice(0, -1).reduce((sum, layer) => ops.add(sum, layer), ops.value(0)),
-  )
-  const session = await Session.create(serializeModel(graph))
-  const feeds = Object.entries(weights).map(([parameter, values]) => [
-    parameter,
-    tensor('float32', values, shapes.get(parameter)!),
-  ])
-  const results = await session.run(Object.fromEntries(feeds))
-  await session.close()
-  const vectors = matrix(people + items, factors, results.vectors.data as Float32Array)
-  const passedOn = matrix(people + items, factors, results.passedOn.data as Float32Array)
+  const results = await forward.run(weights, {})
+  await forward.close()
+  const vectors = matrix(people + items, factors, results.vectors)
+  const passedOn = matrix(people + items, factors, results.passedOn)
   const degree = degrees(symmetric)
   const known = knownPeople(data, people)
   const table = matrix(items, factors, vectors.data.subarray(people * factors))
@@ -137,7 +131,7 @@ async function graphScorer(
 }
 
 const shared: Pick<Family, 'candidates'> = {
-  candidates: [{ regularization: 1e-3 }, { regularization: 1e-2 }],
+  candidates: [[{ regularization: 1e-3 }, { regularization: 1e-2 }]],
 }
 const defaults: Family['defaults'] = { batch: 4096 }
 
@@ -146,9 +140,11 @@ export const lightgcn: Family = {
   defaults,
   ...shared,
   prepare: (data, options) =>
-    lightGcn('lightgcn', data, options, ({ parameter }) =>
-      parameter('nodes', [data.people + data.items, options.factors], { deviation: START_DEVIATION }),
-    ),
+    lightGcn('lightgcn', data, options, {
+      given: [],
+      nodes: ({ parameter }) =>
+        parameter('nodes', [data.people + data.items, options.factors], { deviation: START_DEVIATION }),
+    }),
 }
 
 export const lightgcnText: Family = {
@@ -157,14 +153,22 @@ export const lightgcnText: Family = {
   defaults,
   ...shared,
   prepare: (data, options) => {
-    const { people, items } = startFromVectors(data, options.factors, START_DEVIATION, options.seed)
-    const start = new Float32Array(people.data.length + items.data.length)
-    start.set(people.data)
-    start.set(items.data, people.data.length)
-    return lightGcn('lightgcn-text', data, options, ({ parameter }) =>
-      parameter('nodes', [data.people + data.items, options.factors], { data: start }),
-    )
+    const { factors, seed } = options
+    const { whole, parts } = startFromVectors(data, factors, START_DEVIATION, seed)
+    const start = GivenTable.of('start', nodesOf(whole), parts.map(nodesOf))
+    return lightGcn('lightgcn-text', data, options, {
+      given: [start],
+      nodes: (scope, [given]) => learnedFrom(scope, 'nodes', given),
+    })
   },
+}
+
+/** [people + items, factors] */
+function nodesOf({ people, items }: StartTables): Matrix {
+  const nodes = matrix(people.rows + items.rows, items.dim)
+  nodes.data.set(people.data)
+  nodes.data.set(items.data, people.data.length)
+  return nodes
 }
 
 export const lightgcnFlow: Family = {
@@ -173,13 +177,15 @@ export const lightgcnFlow: Family = {
   defaults,
   ...shared,
   prepare: (data, options) => {
-    const { people } = data
-    const { rows, dim, data: numbers } = data.vectors!
-    return lightGcn('lightgcn-flow', data, options, ({ ops, parameter }) => {
-      const text = ops.graph.constant('text', numbers, [rows, dim])
-      const projection = parameter('projection', [dim, options.factors], { deviation: 1 / Math.sqrt(dim) })
-      const nobody = ops.zeros([people, options.factors])
-      return ops.concat([nobody, ops.matmul(text, projection)], 0)
+    const text = GivenTable.of('text', data.vectors!, data.vectorsWithout)
+    const { dim } = data.vectors!
+    return lightGcn('lightgcn-flow', data, options, {
+      given: [text],
+      nodes: ({ ops, parameter }, [given]) => {
+        const projection = parameter('projection', [dim, options.factors], { deviation: 1 / Math.sqrt(dim) })
+        const nobody = ops.zeros([data.people, options.factors])
+        return ops.concat([nobody, ops.matmul(given, projection)], 0)
+      },
     })
   },
 }

@@ -1,11 +1,7 @@
 import { throwIfAborted } from '../errors.js'
 import { random } from '../math/random.js'
-import { Graph } from '../onnx/graph.js'
-import { Ops } from '../onnx/ops.js'
-import { stateName, type TrainingModel } from '../onnx/optimizer.js'
+import { Forward } from '../onnx/forward.js'
 import { type Batch, Training } from '../onnx/optimizer-session.js'
-import { serializeModel } from '../onnx/protobuf.js'
-import { type Feeds, Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
 import { meanNdcg, rankerOf, type Scorer, type TestCase } from '../ranking.js'
 import type { FamilyData, FamilyModel, Pairs, Weights } from './family.js'
@@ -49,12 +45,15 @@ export async function trainFamily(
   options: FamilyOptions,
   { signal, onEpoch }: LoopHooks,
 ): Promise<Trained> {
-  const { seed, threads, device, epochs, patience, learningRate } = options
+  const { seed, threads, device, epochs, patience, learningRate, weightDecay, clipNorm } = options
   const asked = wantedPairs(validation)
-  const adam = { weightDecay: 0, clipNorm: 0 }
+  const adam = { weightDecay, clipNorm }
   const training = await nativeStep(() => Training.create(model.training, { seed, threads, device, adam }))
+  const { name: graph, loss } = model.evaluation ?? model.training
   const forward =
-    asked.users.length === 0 ? undefined : await nativeStep(() => ForwardLoss.create(model.training))
+    asked.users.length === 0
+      ? undefined
+      : await nativeStep(() => Forward.open(graph, (scope) => ({ loss: loss(scope) }), { threads }))
   const source = random(seed + 1)
   const curve: EpochRecord[] = []
   let best: { readonly weights: Weights; readonly epochs: number; readonly ndcg: number } | undefined
@@ -68,20 +67,21 @@ export async function trainFamily(
       let steps = 0
       for (const batch of model.batches(data, source)) {
         throwIfAborted(signal, `Training ${name}`)
-        sum += (await nativeStep(() => training.step(batch, learningRate))).loss
+        const warmedUp = Math.min(1, (training.steps + 1) / (model.warmUpSteps ?? 1))
+        sum += (await nativeStep(() => training.step(batch, learningRate * warmedUp))).loss
         steps++
       }
-      const loss = sum / steps
+      const mean = sum / steps
       if (validation.length === 0) {
-        curve.push({ epoch, loss })
+        curve.push({ epoch, loss: mean })
       } else {
         const weights = await nativeStep(() => training.weights())
         // The same draws in every epoch, so that the curve shows the model and not the draws.
-        const batches = forward === undefined ? [] : model.batches(asked, random(seed + 2))
-        const validationLoss = await forward?.mean(weights, batches)
+        const validationLoss =
+          forward && (await meanLoss(forward, weights, model.batches(asked, random(seed + 2))))
         const ndcg = await judge(model, weights, validation)
         if (best === undefined || ndcg > best.ndcg) best = { weights, epochs: epoch, ndcg }
-        curve.push({ epoch, loss, validationLoss, validation: ndcg })
+        curve.push({ epoch, loss: mean, validationLoss, validation: ndcg })
       }
       onEpoch(curve[curve.length - 1])
     }
@@ -126,50 +126,18 @@ function wantedPairs(cases: readonly TestCase[]): Pairs {
   }
 }
 
-/** The loss of given weights without a step. */
-class ForwardLoss {
-  private constructor(
-    private readonly session: Session,
-    private readonly shapes: ReadonlyMap<string, readonly number[]>,
-  ) {}
-
-  static async create(model: TrainingModel): Promise<ForwardLoss> {
-    const graph = new Graph(model.name)
-    const shapes = new Map<string, readonly number[]>()
-    const loss = model.loss({
-      ops: new Ops(graph),
-      parameter: (name, shape) => {
-        const state = stateName('w', name)
-        shapes.set(state, shape)
-        return graph.input(state, 'float32', shape)
-      },
-      batch: (name, type, shape) => {
-        shapes.set(name, shape as readonly number[])
-        return graph.input(name, type, shape)
-      },
-    })
-    graph.output('loss', loss)
-    return new ForwardLoss(await Session.create(serializeModel(graph)), shapes)
+/** The mean loss of these weights over batches, without a step; undefined where there are none. */
+async function meanLoss(
+  forward: Forward,
+  weights: Weights,
+  batches: Iterable<Batch>,
+): Promise<number | undefined> {
+  let sum = 0
+  let count = 0
+  for (const batch of batches) {
+    const { loss } = await nativeStep(() => forward.run(weights, batch))
+    sum += loss[0]
+    count++
   }
-
-  async mean(weights: Weights, batches: Iterable<Batch>): Promise<number> {
-    let sum = 0
-    let count = 0
-    const states = Object.entries(weights).map(([name, data]) => [stateName('w', name), data] as const)
-    for (const batch of batches) {
-      const feeds: { [name: string]: Feeds[string] } = {}
-      for (const [name, data] of [...states, ...Object.entries(batch)]) {
-        const type = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64'
-        feeds[name] = tensor(type, data, this.shapes.get(name)!)
-      }
-      const { loss } = await nativeStep(() => this.session.run(feeds))
-      sum += (loss.data as Float32Array)[0]
-      count++
-    }
-    return sum / count
-  }
-
-  close(): Promise<void> {
-    return this.session.close()
-  }
+  return count === 0 ? undefined : sum / count
 }

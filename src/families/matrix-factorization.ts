@@ -86,7 +86,7 @@ function factorScorer(name: string, data: FamilyData, { factors }: FamilyOptions
 export const warpFactorization: Family = {
   name: 'mf-warp',
   defaults: { negatives: 20 },
-  candidates: [{ regularization: 0.1 }, { regularization: 0.03 }],
+  candidates: [[{ regularization: 0.1 }, { regularization: 0.03 }]],
   prepare: (data, options) => {
     const sampler = new PairSampler(data, options.batch, options.negatives)
     return {
@@ -100,7 +100,7 @@ export const warpFactorization: Family = {
 export const softmaxFactorization: Family = {
   name: 'mf-softmax',
   defaults: {},
-  candidates: [{ regularization: 0.03 }, { regularization: 0.01 }, { regularization: 0.1 }],
+  candidates: [[{ regularization: 0.03 }, { regularization: 0.01 }, { regularization: 0.1 }]],
   prepare: (data, options) => {
     const pairs = new PairSampler(data, options.batch, 0)
     const all = data.items <= options.fullSoftmaxItems

@@ -1,10 +1,8 @@
 import { matrix, row } from '../math/matrix.js'
-import { Graph, type Value } from '../onnx/graph.js'
-import { Ops } from '../onnx/ops.js'
+import { Forward } from '../onnx/forward.js'
+import type { Value } from '../onnx/graph.js'
 import { linear } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
-import { serializeModel } from '../onnx/protobuf.js'
-import { Session, tensor } from '../onnx/session.js'
 import type { Scorer } from '../ranking.js'
 import type { Person } from '../types.js'
 import { PairSampler } from './batches.js'
@@ -93,21 +91,15 @@ export function neumfModel(data: FamilyData, options: FamilyOptions, batch: numb
 async function neumfScorer(data: FamilyData, options: FamilyOptions, weights: Weights): Promise<Scorer> {
   const { people, items } = data
   const { factors } = options
-  const graph = new Graph('neumf')
-  const ops = new Ops(graph)
-  const feeds: { [name: string]: ReturnType<typeof tensor> } = {}
-  const parameter: Scope['parameter'] = (name, shape) => {
-    feeds[name] = tensor('float32', weights[name], shape)
-    return graph.input(name, 'float32', shape)
-  }
-  const scope: Scope = { ops, parameter, batch: (name, type, shape) => graph.input(name, type, shape) }
-  const [gmf, mlp] = TABLES.map((name) => ({
-    p: ops.expand(graph.input(name, 'float32', [1, factors]), [items, factors]),
-    q: parameter(`${name}.items`, [items, factors], { fill: 0 }),
-  }))
-  const rows = { gmf: ops.mul(gmf.p, gmf.q), mlp: ops.concat([mlp.p, mlp.q], 1) }
-  graph.output('scores', score(scope, options, rows))
-  const session = await Session.create(serializeModel(graph))
+  const forward = await Forward.open('neumf', (scope) => {
+    const { ops, parameter, batch } = scope
+    const [gmf, mlp] = TABLES.map((name) => ({
+      p: ops.expand(batch(name, 'float32', [1, factors]), [items, factors]),
+      q: parameter(`${name}.items`, [items, factors], { fill: 0 }),
+    }))
+    const rows = { gmf: ops.mul(gmf.p, gmf.q), mlp: ops.concat([mlp.p, mlp.q], 1) }
+    return { scores: score(scope, options, rows) }
+  })
   const vectorOf = Object.fromEntries(
     TABLES.map((name) => [name, ownOrTakers(data, matrix(people, factors, weights[`${name}.people`]))]),
   )
@@ -117,15 +109,12 @@ async function neumfScorer(data: FamilyData, options: FamilyOptions, weights: We
     scores: async (asked) => {
       const result = matrix(asked.length, items)
       for (const [i, person] of asked.entries()) {
-        const own = Object.fromEntries(
-          TABLES.map((name) => [name, tensor('float32', vectorOf[name](person), [1, factors])]),
-        )
-        const { scores } = await session.run({ ...feeds, ...own })
-        row(result, i).set(scores.data as Float32Array)
+        const own = Object.fromEntries(TABLES.map((name) => [name, vectorOf[name](person)]))
+        row(result, i).set((await forward.run(weights, own)).scores)
       }
       return result
     },
-    close: () => session.close(),
+    close: () => forward.close(),
   }
 }
 
@@ -152,7 +141,7 @@ function ownOrTakers(data: FamilyData, people: ReturnType<typeof matrix>): (pers
 export const neumf: Family = {
   name: 'neumf',
   defaults: { factors: 32, negatives: 4, learningRate: 2e-3, blindEpochs: 20 },
-  candidates: [{ regularization: 1e-3 }, { regularization: 1e-2 }],
+  candidates: [[{ regularization: 1e-3 }, { regularization: 1e-2 }]],
   prepare: (data, options) => {
     const sampler = new PairSampler(data, options.batch, options.negatives)
     return {

@@ -22,6 +22,10 @@ export interface FamilyOptions {
   readonly learningRate: number
   /** Weight of the squared length of what a pair touches. */
   readonly regularization: number
+  /** Decoupled decay of every matrix, times the learning rate (AdamW). */
+  readonly weightDecay: number
+  /** The global norm that gradients are scaled down to; 0 leaves them alone. */
+  readonly clipNorm: number
   /** How tables that could start from vectors made beforehand do start, and whether the items' table then learns. */
   readonly start: 'fine-tuned' | 'frozen' | 'random'
   /** What RecommenderNet makes small: the cross entropy of a sigmoid, or the squared error. */
@@ -44,6 +48,8 @@ export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
   negatives: integer(1, 1, 1000),
   learningRate: number(5e-3, 1e-6, 1),
   regularization: number(0.03, 0, 1),
+  weightDecay: number(0, 0, 1),
+  clipNorm: number(0, 0, 1e6),
   start: choice('fine-tuned', ['fine-tuned', 'frozen', 'random']),
   loss: choice('bce', ['bce', 'mse']),
   fullSoftmaxItems: integer(50_000, 0, 10_000_000),

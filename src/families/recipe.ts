@@ -14,8 +14,15 @@ import type { TrainAnswer, TrainRequest } from './worker.js'
 /** Validation cases beyond this many are sampled: the figure is good enough and the time is not. */
 const MOST_CASES = 5000
 
-/** [items, dim] what is known of the items while `table` is what is known; zeros where nothing is. */
-export type StartVectors = (table: InteractionTable) => Matrix | Promise<Matrix>
+/** What is known of the items while `table` is what is known. */
+export type StartVectors = (table: InteractionTable) => KnownVectors | Promise<KnownVectors>
+
+export interface KnownVectors {
+  /** [items, dim]; zeros where nothing is known. */
+  readonly vectors: Matrix
+  /** See `FamilyData.vectorsWithout`. */
+  readonly without?: readonly Matrix[]
+}
 
 /** One setting that was trained and judged, with its curve. */
 export interface FamilyTrial extends TrainAnswer {
@@ -45,18 +52,17 @@ export function familyRecipe(family: FamilyName, given: FamilyRecipeOptions = {}
   if (needsVectors?.(base) && vectors === undefined) {
     throw new TextrecError('INTERNAL', `${name} needs vectors to start from.`, 'Give its recipe vectors.')
   }
+  const useful = needsVectors?.(base) ? vectors : undefined
   // A setting that the caller has named is not tried otherwise.
-  const free = candidates.filter((one) => Object.keys(one).every((key) => !(key in (given.options ?? {}))))
-  const settings = free.length === 0 ? [{}] : free
+  const isFree = (one: object) => Object.keys(one).every((key) => !(key in (given.options ?? {})))
+  const lines = candidates.map((line) => line.filter(isFree)).filter((line) => line.length > 0)
   return {
     name,
     fit: async (context) => {
       const worker = new WorkerClient(new URL('./worker.js', import.meta.url), `The model ${name}`)
       try {
-        return await new Fit(name, family, { ...base, seed: context.seed }, context, vectors, worker).best(
-          settings,
-          onTrials,
-        )
+        const options = { ...base, seed: context.seed }
+        return await new Fit(name, family, options, context, useful, worker).best(lines, onTrials)
       } catch (error) {
         await worker.close()
         throw error
@@ -76,19 +82,17 @@ class Fit {
   ) {}
 
   async best(
-    settings: readonly Partial<FamilyOptions>[],
+    lines: readonly (readonly Partial<FamilyOptions>[])[],
     onTrials?: (trials: readonly FamilyTrial[]) => void,
   ): Promise<Ranker> {
     const { base, context, worker, name } = this
     const { training } = context
-    const trials = context.validation.length === 0 ? [] : await this.tried(settings)
+    const trials = context.validation.length === 0 ? [] : await this.tried(lines)
     onTrials?.(trials)
-    const chosen = trials.reduce<FamilyTrial | undefined>(
-      (best, trial) => (best === undefined || trial.ndcg! > best.ndcg! ? trial : best),
-      undefined,
-    )
+    const chosen = bestOf(trials)
     const epochs = chosen?.epochs ?? Math.min(base.epochs, base.blindEpochs)
-    const final = { ...base, ...(chosen?.settings ?? settings[0]), epochs }
+    const untried = Object.assign({}, ...lines.map(([first]) => first)) as Partial<FamilyOptions>
+    const final = { ...base, ...(chosen?.settings ?? untried), epochs }
     await this.train('training on everything', await this.dataOf(training), final, [])
     return rankerOf({
       name,
@@ -98,14 +102,23 @@ class Fit {
     })
   }
 
-  private async tried(settings: readonly Partial<FamilyOptions>[]): Promise<FamilyTrial[]> {
+  private async tried(lines: readonly (readonly Partial<FamilyOptions>[])[]): Promise<FamilyTrial[]> {
     const { base, context } = this
     const data = await this.dataOf(context.fitting)
     const cases = shuffle([...context.validation], random(context.seed)).slice(0, MOST_CASES)
     const trials: FamilyTrial[] = []
-    for (const [i, one] of settings.entries()) {
-      const stage = settings.length === 1 ? 'choosing epochs' : `setting ${i + 1} of ${settings.length}`
-      trials.push({ settings: one, ...(await this.train(stage, data, { ...base, ...one }, cases)) })
+    const total = lines.reduce((sum, line) => sum + line.length, 0)
+    const attempt = async (settings: Partial<FamilyOptions>) => {
+      const stage = total < 2 ? 'choosing epochs' : `setting ${trials.length + 1} of at most ${total}`
+      trials.push({ settings, ...(await this.train(stage, data, { ...base, ...settings }, cases)) })
+    }
+    if (total === 0) await attempt({})
+    for (const line of lines) {
+      const best = bestOf(trials)?.settings ?? {}
+      const now = { ...base, ...best }
+      // What the best so far has already is not tried again.
+      const others = line.filter((one) => trials.length === 0 || !includes(now, one))
+      for (const one of others) await attempt({ ...best, ...one })
     }
     return trials
   }
@@ -133,10 +146,25 @@ class Fit {
         'Import interactions or rated reviews.',
       )
     }
-    const vectors = await this.vectors?.(table)
-    if (vectors !== undefined) requireSameDimension(vectors.rows, table.itemIds.length)
-    return { people: table.userIds.length, items: table.itemIds.length, ...distinctPairs(table), vectors }
+    const { vectors, without: vectorsWithout } = (await this.vectors?.(table)) ?? {}
+    for (const known of [vectors, ...(vectorsWithout ?? [])]) {
+      if (known !== undefined) requireSameDimension(known.rows, table.itemIds.length)
+    }
+    const pairs = distinctPairs(table)
+    return { people: table.userIds.length, items: table.itemIds.length, ...pairs, vectors, vectorsWithout }
   }
+}
+
+/** The trial with the best figure, the earlier of equal ones. */
+function bestOf(trials: readonly FamilyTrial[]): FamilyTrial | undefined {
+  return trials.reduce<FamilyTrial | undefined>(
+    (best, trial) => (best === undefined || trial.ndcg! > best.ndcg! ? trial : best),
+    undefined,
+  )
+}
+
+function includes(options: FamilyOptions, some: Partial<FamilyOptions>): boolean {
+  return (Object.keys(some) as (keyof FamilyOptions)[]).every((key) => options[key] === some[key])
 }
 
 /** Each person's items, each once. A table has a person's rows together. */

@@ -1,10 +1,11 @@
 import { matrix } from '../math/matrix.js'
 import type { TrainingModel } from '../onnx/optimizer.js'
+import type { Matrix } from '../types.js'
 import { PairSampler } from './batches.js'
 import type { Family, FamilyData } from './family.js'
 import { sigmoidCrossEntropy, squaredLength, takenOrNot } from './losses.js'
 import type { FamilyOptions } from './options.js'
-import { startFromVectors } from './start.js'
+import { GivenTable, learnedFrom, type StartTables, startFromVectors, withGiven } from './start.js'
 import { personOrMeanOfItems, vectorScorer, withColumn } from './vector-scorer.js'
 
 /*
@@ -20,29 +21,30 @@ import { personOrMeanOfItems, vectorScorer, withColumn } from './vector-scorer.j
 
 const START_DEVIATION = 0.1
 
-interface Tables {
-  readonly people: Float32Array
-  readonly items: Float32Array
+/** What both tables start from. */
+interface Start {
+  readonly people: GivenTable
+  readonly items: GivenTable
 }
 
 export function recommenderNetModel(
   data: FamilyData,
   options: FamilyOptions,
   batch: number,
-  start: Tables | undefined,
+  start: Start | undefined,
 ): TrainingModel {
   const { factors, negatives, regularization } = options
   const rounds = 1 + negatives
   return {
     name: 'recommendernet',
-    loss: ({ ops, parameter, batch: feed }) => {
-      const initial = (table: keyof Tables) =>
-        start === undefined ? { deviation: START_DEVIATION } : { data: start[table] }
-      const people = parameter('people', [data.people, factors], initial('people'))
-      const items =
-        options.start === 'frozen'
-          ? ops.graph.constant('frozen', start!.items, [data.items, factors])
-          : parameter('items', [data.items, factors], initial('items'))
+    loss: (scope) => {
+      const { ops, parameter, batch: feed } = scope
+      const table = (name: keyof Start, rows: number) =>
+        start === undefined
+          ? parameter(name, [rows, factors], { deviation: START_DEVIATION })
+          : learnedFrom(scope, name, start[name].inTraining(scope))
+      const people = table('people', data.people)
+      const items = options.start === 'frozen' ? start!.items.inTraining(scope) : table('items', data.items)
       const peopleBias = parameter('peopleBias', [data.people, 1], { fill: 0 })
       const itemBias = parameter('itemBias', [data.items, 1], { fill: 0 })
       const users = feed('people', 'int32', [batch])
@@ -69,22 +71,44 @@ export const recommenderNet: Family = {
   name: 'recommendernet',
   needsVectors: ({ start }) => start !== 'random',
   defaults: { factors: 128, negatives: 4, learningRate: 2e-3, blindEpochs: 20 },
-  candidates: [{ regularization: 1e-3 }, { regularization: 1e-2 }],
+  candidates: [[{ regularization: 1e-3 }, { regularization: 1e-2 }]],
   prepare: (data, options) => {
     const { factors, seed, negatives } = options
     const tables =
       options.start === 'random' ? undefined : startFromVectors(data, factors, START_DEVIATION, seed)
-    const start = tables && { people: tables.people.data, items: tables.items.data }
+    const start = tables && {
+      people: givenTable('people', tables),
+      items: givenTable('items', tables),
+    }
     const sampler = new PairSampler(data, options.batch, negatives)
+    /** What is learned on top of the start, if there is one. */
+    const whole = (name: keyof Start, learned?: Float32Array): Matrix => {
+      const rows = name === 'people' ? data.people : data.items
+      const first = tables?.whole[name].data ?? new Float32Array(rows * factors)
+      return matrix(
+        rows,
+        factors,
+        first.map((value, i) => value + (learned?.[i] ?? 0)),
+      )
+    }
     return {
       training: recommenderNetModel(data, options, sampler.batch, start),
-      batches: (pairs, source) => sampler.batches(pairs, source),
+      batches: (pairs, source) =>
+        withGiven(sampler.steps(pairs, source), start === undefined ? [] : [start.people, start.items]),
       scorer: (weights) => {
-        const people = withColumn(matrix(data.people, factors, weights.people))
-        const items = matrix(data.items, factors, options.start === 'frozen' ? start!.items : weights.items)
+        const people = withColumn(whole('people', weights.people))
+        const items = whole('items', weights.items)
         const vectorOf = personOrMeanOfItems(people, withColumn(items), data)
         return vectorScorer('recommendernet', withColumn(items, weights.itemBias), vectorOf)
       },
     }
   },
+}
+
+function givenTable(name: keyof StartTables, { whole, parts }: ReturnType<typeof startFromVectors>) {
+  return GivenTable.of(
+    `${name}Start`,
+    whole[name],
+    parts.map((tables) => tables[name]),
+  )
 }

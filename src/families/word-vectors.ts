@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { TextrecError } from '../errors.js'
-import { matrix, normalize, row } from '../math/matrix.js'
+import { addScaled, matrix, normalize, row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
 import { ByteReader, TooLong } from './byte-reader.js'
 
@@ -43,27 +43,30 @@ export async function readWordVectors(path: string, wanted: ReadonlySet<string>)
 
 /**
  * The mean of the word vectors of each text, of unit length; zeros for a text without a known word.
+ * @param lists of texts; the file is read once for all
  * @param words how a text becomes words, spelt as in the file
- * @returns [texts, dim]
+ * @returns [texts, dim] for each list
  * @throws as readWordVectors
  */
 export async function meanOfWordVectors(
   path: string,
-  texts: readonly string[],
+  lists: readonly (readonly string[])[],
   words: (text: string) => readonly string[],
-): Promise<Matrix> {
-  const split = texts.map(words)
-  const { dim, vectors } = await readWordVectors(path, new Set(split.flat()))
-  const means = matrix(texts.length, dim)
-  for (const [i, found] of split.entries()) {
-    const mean = row(means, i)
-    for (const word of found) {
-      const vector = vectors.get(word)
-      if (vector !== undefined) for (let d = 0; d < dim; d++) mean[d] += vector[d]
+): Promise<Matrix[]> {
+  const wanted = new Set(lists.flatMap((texts) => texts.flatMap(words)))
+  const { dim, vectors } = await readWordVectors(path, wanted)
+  return lists.map((texts) => {
+    const means = matrix(texts.length, dim)
+    for (const [i, text] of texts.entries()) {
+      const mean = row(means, i)
+      for (const word of words(text)) {
+        const vector = vectors.get(word)
+        if (vector !== undefined) addScaled(mean, vector, 1)
+      }
+      normalize(mean)
     }
-    normalize(mean)
-  }
-  return means
+    return means
+  })
 }
 
 /** What is wrong with the file, in words that end a sentence. */

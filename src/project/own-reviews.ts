@@ -17,9 +17,23 @@ export async function textsWithoutOwn(
 ): Promise<Matrix[] | undefined> {
   if (!known.hasReviews) return undefined
   const texts: Matrix[] = []
-  for (let part = 0; part < PARTS; part++) {
-    const own = HeldOut.pairs(table, (row) => table.users[row] % PARTS === part)
-    texts.push(await known.vectors(heldOut.and(own)))
-  }
+  for (const part of withoutOwn(heldOut, table)) texts.push(await known.vectors(part))
   return texts
+}
+
+/** The words of the items in the same way. */
+export function documentsWithoutOwn(
+  known: KnownTexts,
+  heldOut: HeldOut,
+  table: InteractionTable,
+): string[][] | undefined {
+  if (!known.hasReviews) return undefined
+  return withoutOwn(heldOut, table).map((part) => known.documents(part).documents)
+}
+
+/** What is held out, with what each part of the people wrote of something they took. */
+function withoutOwn(heldOut: HeldOut, table: InteractionTable): HeldOut[] {
+  return Array.from({ length: PARTS }, (_, part) =>
+    heldOut.and(HeldOut.pairs(table, (row) => table.users[row] % PARTS === part)),
+  )
 }

@@ -12,7 +12,7 @@ function conforms(family: FamilyName, settings: Partial<FamilyOptions> = {}): vo
   rankerConformance({
     name: settings.start === undefined ? family : `${family}, ${settings.start}`,
     recipe: (itemCount): ReturnType<typeof familyRecipe> => {
-      const given: FamilyRecipeOptions = { options, vectors: () => parityVectors(itemCount) }
+      const given: FamilyRecipeOptions = { options, vectors: () => ({ vectors: parityVectors(itemCount) }) }
       return familyRecipe(family, given)
     },
     solvesCheckerboard: true,
