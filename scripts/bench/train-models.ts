@@ -30,8 +30,8 @@ export interface InBatchSizes {
 }
 
 /**
- * The step that shops beyond a full softmax are trained with: the mean text of a history and the text of what came
- * next go through one residual head; softmax over the items of the batch, corrected by how often each is offered.
+ * The step that shops beyond a full softmax are trained with: the mean texts of histories, and below them the texts of
+ * what came next, go through one residual head; softmax over the items of the batch, corrected by how often each is offered.
  */
 export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): TrainingCase {
   const shape: AdapterShape = {
@@ -42,9 +42,7 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
     name: 'in-batch',
     loss: (scope) => {
       const { ops } = scope
-      const persons = scope.batch('persons', 'float32', [batch, dim])
-      const texts = scope.batch('texts', 'float32', [batch, dim])
-      const both = itemHead(scope, shape, ops.concat([persons, texts], 0), noDropout)
+      const both = itemHead(scope, shape, scope.batch('texts', 'float32', [2 * batch, dim]), noDropout)
       const targets = ops.graph.constant(
         'targets',
         Int32Array.from({ length: batch }, (_, i) => i),
@@ -63,10 +61,13 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
   }
   const source = random(seed)
   // A person's mean leans towards the item that comes next: a loss that can fall.
-  const texts = unitRows(batch, dim, () => source.normal())
-  const persons = unitRows(batch, dim, (at) => texts[at] + (2 * source.normal()) / Math.sqrt(dim))
+  const items = unitRows(batch, dim, () => source.normal())
+  const persons = unitRows(batch, dim, (at) => items[at] + (2 * source.normal()) / Math.sqrt(dim))
+  const texts = new Float32Array(2 * batch * dim)
+  texts.set(persons)
+  texts.set(items, persons.length)
   const logQ = Float32Array.from({ length: batch }, () => Math.log((1 + source.integer(50)) / 5_000))
-  return { name: 'in-batch softmax', model, batch: { persons, texts, logQ }, examples: batch }
+  return { name: 'in-batch softmax', model, batch: { texts, logQ }, examples: batch }
 }
 
 export interface SequenceSizes {

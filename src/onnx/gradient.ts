@@ -1,4 +1,5 @@
 import { TextrecError } from '../errors.js'
+import { type Contribution, sumOf } from './gradient-parts.js'
 import { GRADIENT_RULES } from './gradient-rules.js'
 import type { Graph, Node, Value } from './graph.js'
 import { Ops } from './ops.js'
@@ -19,15 +20,18 @@ export function gradients(graph: Graph, loss: Value, parameters: readonly Value[
   const ops = new Ops(graph)
   const forward = [...graph.nodes]
   const needed = dependents(forward, parameters)
-  const parts = new Map<Value, Value[]>([[loss, [ops.value(1)]]])
+  const parts = new Map<Value, Contribution[]>([[loss, [ops.value(1)]]])
   const total = (value: Value): Value | undefined => {
     const list = parts.get(value)
     if (list === undefined) return undefined
-    const sum = list.reduce((left, right) => ops.add(left, right))
+    const sum = sumOf(ops, value, list)
     parts.set(value, [sum])
     return sum
   }
-  const contribute = (inputs: readonly (Value | undefined)[], given: readonly (Value | undefined)[]) => {
+  const contribute = (
+    inputs: readonly (Value | undefined)[],
+    given: readonly (Contribution | undefined)[],
+  ) => {
     for (const [i, gradient] of given.entries()) {
       const input = inputs[i]
       if (input === undefined || gradient === undefined || !needed.has(input)) continue

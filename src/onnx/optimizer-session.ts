@@ -59,10 +59,10 @@ export class Training {
     private taken: number,
   ) {}
 
-  static async create(model: TrainingModel, given: Partial<TrainingOptions> = {}): Promise<Training> {
+  static async create(trained: TrainingModel, given: Partial<TrainingOptions> = {}): Promise<Training> {
     const adam = { ...ADAM_DEFAULTS, ...given.adam }
     const options = { device: 'cpu' as Device, threads: 0, seed: 1, inPlace: true, unroll: 1, ...given, adam }
-    const step = trainingStep(model, adam, options.unroll)
+    const step = trainingStep(trained, adam, options.unroll)
     const start = options.state?.tensors ?? initialState(step.parameters, options.seed)
     const current = new Map<string, Tensor>()
     const spare = new Map<string, Tensor>()
@@ -81,7 +81,8 @@ export class Training {
           ])
         : undefined
     const { device, threads } = options
-    const session = await Session.create(serializeModel(step.graph), { device, threads, outputLocations })
+    const model = serializeModel(step.graph, { ownOutputs: true })
+    const session = await Session.create(model, { device, threads, outputLocations })
     return new Training(step, session, options, current, spare, options.state?.steps ?? 0)
   }
 

@@ -25,11 +25,19 @@ type Writer = protobuf.Writer
 
 const tag = (field: number, wireType: 0 | 2 | 5) => (field << 3) | wireType
 
+export interface SerializeOptions {
+  /**
+   * Nodes write the outputs of the graph themselves. Otherwise each output is a copy under its own name, which the
+   * runtime only leaves out where nothing else in the graph reads the value.
+   */
+  readonly ownOutputs?: boolean
+}
+
 /**
  * The ONNX model of a finished graph, ready for an inference session.
  * @throws MODEL_INVALID if it would pass protobuf's limit of 2 GiB.
  */
-export function serializeModel(graph: Graph): Uint8Array {
+export function serializeModel(graph: Graph, { ownOutputs = false }: SerializeOptions = {}): Uint8Array {
   const size = graph.constants.reduce((sum, constant) => sum + constant.data.byteLength, 0)
   if (size > MAX_MODEL_BYTES - 2 ** 24) {
     throw new TextrecError(
@@ -41,7 +49,7 @@ export function serializeModel(graph: Graph): Uint8Array {
   const model = protobuf.Writer.create()
   model.uint32(tag(1, 0)).int64(IR_VERSION)
   model.uint32(tag(2, 2)).string('textrec')
-  writeGraph(model.uint32(tag(7, 2)).fork(), graph).ldelim()
+  writeGraph(model.uint32(tag(7, 2)).fork(), graph, ownOutputs ? outputNames(graph) : new Map()).ldelim()
   model.uint32(tag(8, 2)).fork().uint32(tag(1, 2)).string('').uint32(tag(2, 0)).int64(OPSET_VERSION).ldelim()
   model
     .uint32(tag(8, 2))
@@ -54,8 +62,18 @@ export function serializeModel(graph: Graph): Uint8Array {
   return model.finish()
 }
 
-function writeGraph(writer: Writer, graph: Graph): Writer {
-  for (const node of graph.nodes) writeNode(writer.uint32(tag(1, 2)).fork(), node).ldelim()
+/** Values that go by the name of an output: the first one of each value that a node makes. */
+type Renamed = ReadonlyMap<Value, string>
+
+function outputNames({ nodes, outputs }: Graph): Renamed {
+  const made = new Set(nodes.flatMap((node) => node.outputs))
+  const names = new Map<Value, string>()
+  for (const { name, value } of outputs) if (made.has(value) && !names.has(value)) names.set(value, name)
+  return names
+}
+
+function writeGraph(writer: Writer, graph: Graph, renamed: Renamed): Writer {
+  for (const node of graph.nodes) writeNode(writer.uint32(tag(1, 2)).fork(), node, renamed).ldelim()
   // An output needs a name of its own: an Identity gives it one, so that a value may have several.
   for (const { name, value } of graph.outputs) {
     const identity: Node = {
@@ -66,7 +84,8 @@ function writeGraph(writer: Writer, graph: Graph): Writer {
       outputs: [{ name, type: value.type, shape: value.shape }],
       attributes: {},
     }
-    if (name !== value.name) writeNode(writer.uint32(tag(1, 2)).fork(), identity).ldelim()
+    if (name === (renamed.get(value) ?? value.name)) continue
+    writeNode(writer.uint32(tag(1, 2)).fork(), identity, renamed).ldelim()
   }
   writer.uint32(tag(2, 2)).string(graph.name)
   for (const constant of graph.constants) writeTensor(writer.uint32(tag(5, 2)).fork(), constant).ldelim()
@@ -77,9 +96,10 @@ function writeGraph(writer: Writer, graph: Graph): Writer {
   return writer
 }
 
-function writeNode(writer: Writer, node: Node): Writer {
-  for (const input of node.inputs) writer.uint32(tag(1, 2)).string(input?.name ?? '')
-  for (const output of node.outputs) writer.uint32(tag(2, 2)).string(output.name)
+function writeNode(writer: Writer, node: Node, renamed: Renamed): Writer {
+  const nameOf = (value: Value) => renamed.get(value) ?? value.name
+  for (const input of node.inputs) writer.uint32(tag(1, 2)).string(input === undefined ? '' : nameOf(input))
+  for (const output of node.outputs) writer.uint32(tag(2, 2)).string(nameOf(output))
   writer.uint32(tag(3, 2)).string(node.name)
   writer.uint32(tag(4, 2)).string(node.op)
   for (const [name, attribute] of Object.entries(node.attributes)) {

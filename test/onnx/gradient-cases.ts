@@ -60,4 +60,15 @@ export const CASES: { readonly [name: string]: (ops: Ops, x: readonly Value[]) =
   l2Normalize: (ops, [a]) => l2Normalize(ops, a),
   'causal attention': (ops, [q, k, v]) => attention(ops, q, k, v),
   productCrossEntropy: (ops, [h, t]) => crossEntropy(ops, h, t),
+  reduceSumSquare: (ops, [a]) => ops.reduceSumSquare(a, [1], true),
+  'slices side by side': (ops, [a]) => ops.mul(ops.slice(a, 1, 0, 2), ops.slice(a, 1, 2, 4)),
+  'slices with gaps and overlaps': (ops, [a]) => {
+    const product = ops.mul(ops.slice(a, 1, 1, 3), ops.slice(a, 1, 2, 4))
+    const corner = ops.sum(ops.slice(ops.slice(a, 0, 0, 2), 1, 3, 5))
+    return ops.add(ops.add(product, corner), ops.slice(a, 1, 0, 1))
+  },
+  'rows of a table in use': (ops, [t]) => {
+    const scaled = ops.mul(ops.gatherRows(t, int32(ops, ROWS)), ops.sum(ops.mul(t, t)))
+    return ops.add(scaled, ops.gatherRows(t, int32(ops, ROWS.toReversed())))
+  },
 }
