@@ -14,4 +14,5 @@ export {
   CollaborativeScorer,
   EaseScorer,
   NeighbourScorer,
+  type ScoredItems,
 } from './scorer.js'

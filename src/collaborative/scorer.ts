@@ -12,6 +12,14 @@ export type CollaborativeParameters = (
   readonly recency: number
 }
 
+/** The items that a person's history says something about, and what. */
+export interface ScoredItems {
+  /** [scored] dense item numbers, ascending. */
+  readonly items: Int32Array
+  /** [scored] not zero. */
+  readonly scores: Float32Array
+}
+
 /** Older items than this weight allows are left out. */
 const LEAST_WEIGHT = 1e-4
 
@@ -25,6 +33,8 @@ export abstract class CollaborativeScorer implements Scorer {
   readonly known: Uint8Array
   /** [itemCount] position among the warm items, -1 elsewhere. */
   protected readonly warmOf: Int32Array
+  /** [itemCount] where one person's scores are added up. */
+  protected sums: Float32Array | undefined
 
   /** @param warm [warm] dense item numbers of the warm items, ascending. */
   constructor(
@@ -60,6 +70,12 @@ export abstract class CollaborativeScorer implements Scorer {
       if (from >= 0) this.addRow(from, weight, into)
     }
     return into
+  }
+
+  /** The scores of `scoresOf` that are not zero, where those are few without a look at all the others. */
+  scoredItems(person: Person, recency: number = this.parameters.recency): ScoredItems {
+    this.sums ??= new Float32Array(this.itemCount)
+    return nonZero(this.scoresOf(person, this.sums, recency))
   }
 
   /** [itemCount] what having each item says about this one: the same numbers as in all `scoresOf`, the other way. */
@@ -105,6 +121,19 @@ function* weighted(items: Int32Array, recency: number): Generator<readonly [item
   }
 }
 
+/** @param ascending items to look at, some of them more than once; all of them by default. */
+function nonZero(scores: Float32Array, ascending?: Int32Array): ScoredItems {
+  const length = ascending?.length ?? scores.length
+  const items = new Int32Array(length)
+  let size = 0
+  for (let i = 0; i < length; i++) {
+    const item = ascending === undefined ? i : ascending[i]
+    if (scores[item] !== 0 && (size === 0 || items[size - 1] !== item)) items[size++] = item
+  }
+  const found = items.slice(0, size)
+  return { items: found, scores: Float32Array.from(found, (item) => scores[item]) }
+}
+
 /** Dense weights between all pairs of warm items. */
 export class EaseScorer extends CollaborativeScorer {
   /** @param weights [warm, warm] row-major: what having the row's item says about the column's. */
@@ -143,6 +172,27 @@ export class NeighbourScorer extends CollaborativeScorer {
     readonly parameters: Extract<CollaborativeParameters, { kind: 'neighbours' }>,
   ) {
     super(warm, itemCount)
+  }
+
+  override scoredItems(person: Person, recency: number = this.parameters.recency): ScoredItems {
+    this.sums ??= new Float32Array(this.itemCount)
+    const { sums, warm, warmOf } = this
+    const { starts, neighbours, similarities } = this.lists
+    const touched: number[] = []
+    for (const [item, weight] of weighted(person.items, recency)) {
+      const from = warmOf[item]
+      if (from < 0) continue
+      for (let at = starts[from]; at < starts[from + 1]; at++) {
+        const to = warm[neighbours[at]]
+        if (sums[to] === 0) touched.push(to)
+        sums[to] += weight * similarities[at]
+      }
+    }
+    // An item comes twice where its sum was zero on the way.
+    const ascending = Int32Array.from(touched).sort()
+    const found = nonZero(sums, ascending)
+    for (const item of touched) sums[item] = 0
+    return found
   }
 
   withRecency(recency: number): NeighbourScorer {

@@ -1,5 +1,6 @@
 import type { Crowd } from '../recommend/crowd.js'
 import { type Changes, Memory } from '../recommend/memory.js'
+import { withMoments } from '../recommend/moments.js'
 import { type Sample, sampleOf } from '../recommend/scale.js'
 import { type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
 import type { History, Store } from '../store/index.js'
@@ -27,7 +28,7 @@ interface Drawn {
   readonly index: Live['index']
   readonly size: number
   readonly sequence: number
-  readonly sample: Sample
+  readonly sample: Promise<Sample>
 }
 
 /**
@@ -42,9 +43,9 @@ export class People {
   constructor(private readonly store: Store) {}
 
   /** What tastes are made from at this moment; the same object as long as nothing that concerns all has changed. */
-  sourceOf({ changes, index, model }: Live, crowd: Crowd): TasteSource {
+  async sourceOf({ changes, index, model }: Live, crowd: Crowd): Promise<TasteSource> {
     const { settings, space } = model
-    const sample = this.sampleOf(index, changes.sequence)
+    const sample = await this.sampleOf(index, changes.sequence)
     const { source } = this
     const same =
       source?.index === index &&
@@ -88,14 +89,20 @@ export class People {
     this.drawn = undefined
   }
 
-  private sampleOf(index: Live['index'], sequence: number): Sample {
+  private sampleOf(index: Live['index'], sequence: number): Promise<Sample> {
     const { drawn } = this
     if (drawn?.index === index) {
       const drift = Math.abs(index.size - drawn.size) / Math.max(1, drawn.size)
       if (index.size > SMALL ? drift <= SAMPLE_SHARE : drawn.sequence === sequence) return drawn.sample
     }
-    const sample = sampleOf(index, this.store.filterItems({}))
-    this.drawn = { index, size: index.size, sequence, sample }
+    const vectors = sampleOf(index, this.store.filterItems({}))
+    const sample = index.size > SMALL ? withMoments(vectors) : Promise.resolve(vectors)
+    // Held before anything is awaited: whoever asks meanwhile gets the same one.
+    const now = { index, size: index.size, sequence, sample }
+    this.drawn = now
+    sample.catch(() => {
+      if (this.drawn === now) this.drawn = undefined
+    })
     return sample
   }
 }

@@ -155,7 +155,7 @@ export class Recommending {
     return this.live.use(async (live) => {
       this.compactor.consider(live)
       const crowd = await this.crowd.get(live.model.settings)
-      const source = this.people.sourceOf(live, crowd)
+      const source = await this.people.sourceOf(live, crowd)
       const { changes, index, state } = live
       return question({ store: this.store, index, crowd, source, state, changes }, live)
     })

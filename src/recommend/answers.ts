@@ -12,29 +12,30 @@ export interface Scored {
 
 /** The public form of a ranking: ids and titles for keys, ranks from 1. Items that are gone are left out. */
 export function toAnswer(store: Store, basis: Basis, { keys, scores }: Scored): Answer {
-  return {
-    basis,
-    items: Array.from(keys).flatMap((key, i) => {
-      const name = nameOf(store, key as ItemKey, i + 1)
-      if (name === undefined) return []
-      const { itemId, ...words } = name
-      return [{ itemId, score: scores[i], rank: i + 1, ...words }]
-    }),
-  }
+  const items = namesOf(store, keys).flatMap((name, i) => {
+    if (name === undefined) return []
+    const { itemId, ...words } = name
+    return [{ itemId, score: scores[i], rank: i + 1, ...words }]
+  })
+  return { basis, items }
 }
 
-/** What a person knows an item by: its id, and its title or something in its place. Undefined if it is gone. */
-export function nameOf(
+/**
+ * [keys] what a person knows an item by: its id, and its title or something in its place. Undefined if it is gone.
+ * @param firstRank of the first key; the others follow it
+ */
+export function namesOf(
   store: Store,
-  key: ItemKey,
-  rank: number,
-): Pick<RecommendedItem, 'itemId' | 'title' | 'snippet'> | undefined {
-  const name = store.itemName(key)
-  if (name === undefined) return undefined
-  const { id: itemId, title } = name
-  if (title !== undefined) return { itemId, title }
-  const snippet = snippetOf(store, key, rank)
-  return snippet === undefined ? { itemId } : { itemId, snippet }
+  keys: ArrayLike<number>,
+  firstRank = 1,
+): (Pick<RecommendedItem, 'itemId' | 'title' | 'snippet'> | undefined)[] {
+  return store.itemNames(keys).map((name, i) => {
+    if (name === undefined) return undefined
+    const { id: itemId, title } = name
+    if (title !== undefined) return { itemId, title }
+    const snippet = snippetOf(store, keys[i] as ItemKey, firstRank + i)
+    return snippet === undefined ? { itemId } : { itemId, snippet }
+  })
 }
 
 /** Ids that begin alike, of which the nearest is looked for. */

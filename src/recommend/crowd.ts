@@ -1,4 +1,6 @@
-import type { CollaborativeScorer } from '../collaborative/index.js'
+import type { CollaborativeScorer, ScoredItems } from '../collaborative/index.js'
+import { topK } from '../math/top-k.js'
+import { KeyTable } from '../vector-index/key-table.js'
 
 /** Scores that differ less than this do not differ. */
 const LEAST_VARIANCE = 1e-12
@@ -33,8 +35,7 @@ export class Crowd implements CrowdParts {
   readonly popularity: Opinions | undefined
   private readonly meanLog: number
   private readonly deviationLog: number
-  /** [warm] where scores are added up: one person at a time. */
-  private scratch: Float32Array | undefined
+  private readonly places: KeyTable
 
   constructor(parts: CrowdParts) {
     this.keys = parts.keys
@@ -42,6 +43,10 @@ export class Crowd implements CrowdParts {
     this.scorer = parts.scorer
     this.range = parts.range
     this.likedFrom = parts.likedFrom
+    this.places = new KeyTable(parts.keys.length)
+    parts.keys.forEach((key, at) => {
+      this.places.set(key, at)
+    })
     const logs = Float32Array.from(parts.counts, (count) => Math.log1p(count))
     const { mean, deviation } = meanAndDeviation(logs)
     this.meanLog = mean
@@ -68,7 +73,7 @@ export class Crowd implements CrowdParts {
 
   /** Position among the warm items, or -1. */
   position(key: number): number {
-    return find(this.keys, key)
+    return this.places.get(key)
   }
 
   /** A rating or weight, NaN for none, that speaks for the item. */
@@ -91,15 +96,14 @@ export class Crowd implements CrowdParts {
   opinionsFor(liked: Iterable<number>, seen: ReadonlySet<number>): Opinions | undefined {
     const found = this.scoresFor(this.positions(liked), seen)
     if (found === undefined) return undefined
-    const { deviation, listed, mean, scores } = found
-    return new Opinions(
-      listed.map((at) => this.keys[at]),
-      Float32Array.from(listed, (at) => (scores[at] - mean) / deviation),
-      -mean / deviation,
-      this,
-      mean,
-      deviation,
-    )
+    const { deviation, items, mean, scores } = found
+    const keys = new Int32Array(items.length)
+    const standardised = new Float32Array(items.length)
+    for (let i = 0; i < items.length; i++) {
+      keys[i] = this.keys[items[i]]
+      standardised[i] = (scores[i] - mean) / deviation
+    }
+    return new Opinions(keys, standardised, -mean / deviation, this, mean, deviation)
   }
 
   /** The warm ones of some items, as positions, in the same order. */
@@ -115,43 +119,47 @@ export class Crowd implements CrowdParts {
     return this.scoresFor(liked, seen)
   }
 
-  /** @param liked positions. The scores are overwritten by the next call. */
+  /** @param liked positions */
   private scoresFor(liked: Int32Array, seen: ReadonlySet<number>) {
     if (this.scorer === undefined || liked.length === 0) return undefined
-    this.scratch ??= new Float32Array(this.keys.length)
-    const scores = this.scorer.scoresOf({ items: liked }, this.scratch)
-    const listed = nonZero(scores)
-    const { deviation, mean } = this.scaleOf(scores, listed, seen)
-    return deviation === 0 ? undefined : { deviation, listed, mean, scores }
+    const scored = this.scorer.scoredItems({ items: liked })
+    const { deviation, mean } = this.scaleOf(scored, seen)
+    return deviation === 0 ? undefined : { deviation, mean, ...scored }
   }
 
   /** Mean and deviation over the warm items that are not in `seen`. Most scores are 0 and need no look. */
-  private scaleOf(scores: Float32Array, listed: Int32Array, seen: ReadonlySet<number>) {
-    const gone = new Set<number>()
-    for (const key of seen) {
-      const at = this.position(key)
-      if (at !== -1) gone.add(at)
-    }
-    const count = this.keys.length - gone.size
-    const counted = listed.filter((at) => !gone.has(at))
-    const mean = count === 0 ? 0 : counted.reduce((sum, at) => sum + scores[at], 0) / count
-    let squares = (count - counted.length) * mean ** 2
-    for (const at of counted) squares += (scores[at] - mean) ** 2
+  private scaleOf({ items, scores }: ScoredItems, seen: ReadonlySet<number>) {
+    const gone = this.positions(seen).sort()
+    const count = this.keys.length - gone.length
+    let sum = 0
+    let counted = 0
+    forEachOf(items, gone, (i) => {
+      sum += scores[i]
+      counted++
+    })
+    const mean = count === 0 ? 0 : sum / count
+    let squares = (count - counted) * mean ** 2
+    forEachOf(items, gone, (i) => {
+      squares += (scores[i] - mean) ** 2
+    })
     const variance = count === 0 ? 0 : squares / count
     return { mean, deviation: variance > LEAST_VARIANCE ? Math.sqrt(variance) : 0 }
   }
 }
 
-function nonZero(scores: Float32Array): Int32Array {
-  const found = new Int32Array(scores.length)
-  let size = 0
-  for (let at = 0; at < scores.length; at++) if (scores[at] !== 0) found[size++] = at
-  return found.slice(0, size)
+/** Visits the places in `all` of what is not in `gone`; both ascending. */
+function forEachOf(all: Int32Array, gone: Int32Array, visit: (at: number) => void): void {
+  let next = 0
+  for (let i = 0; i < all.length; i++) {
+    while (next < gone.length && gone[next] < all[i]) next++
+    if (next === gone.length || gone[next] !== all[i]) visit(i)
+  }
 }
 
 /** Standardised scores of some items; items that the interactions know and that are not listed have `floor`. */
 export class Opinions {
-  private order: Int32Array | undefined
+  /** Places of the best of them, best first: as many as were asked for so far. */
+  private order: Int32Array = new Int32Array(0)
 
   /**
    * @param keys [listed] item keys, ascending
@@ -181,16 +189,18 @@ export class Opinions {
 
   /** Keys of the best listed items that pass, best first, equal ones by the smaller key. */
   best(count: number, passes: (key: number) => boolean): number[] {
-    const found: number[] = []
-    for (const at of this.ranked()) {
-      if (found.length === count) break
-      if (passes(this.keys[at])) found.push(this.keys[at])
+    for (let depth = count; ; depth *= 4) {
+      const order = this.ranked(depth)
+      const found: number[] = []
+      for (let i = 0; i < order.length && found.length < count; i++) {
+        if (passes(this.keys[order[i]])) found.push(this.keys[order[i]])
+      }
+      if (found.length === count || order.length === this.keys.length) return found
     }
-    return found
   }
 
-  private ranked(): Int32Array {
-    this.order ??= Int32Array.from(this.keys.keys()).sort((a, b) => this.scores[b] - this.scores[a] || a - b)
+  private ranked(depth: number): Int32Array {
+    if (this.order.length < Math.min(depth, this.keys.length)) this.order = topK(this.scores, depth)
     return this.order
   }
 }

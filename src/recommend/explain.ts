@@ -3,7 +3,7 @@ import type { LikedReason, Reasons } from '../types.js'
 import { innerProduct } from '../vector-index/rows.js'
 import { centreOf } from './scale.js'
 import { type SentenceSource, sentenceReasons } from './sentences.js'
-import { type Taste, type TasteSource, textWeightFor } from './taste.js'
+import { signalsWithVectors, type Taste, type TasteSource, textWeightFor } from './taste.js'
 
 /** So many likes and so many sentences are named. */
 const MOST_LIKES = 5
@@ -70,13 +70,14 @@ function addTextParts(
 ): void {
   if (taste.vector === undefined) return
   const sum = new Float32Array(index.dim)
-  for (const { vector, weight } of taste.signals) addScaled(sum, vector, weight)
+  const signals = signalsWithVectors(index, taste.signals)
+  for (const { vector, weight } of signals) addScaled(sum, vector, weight)
   const scale = 1 / taste.deviation / length(sum)
   const centre = centreOf(sample, taste.seen)
   for (const [i, key] of keys.entries()) {
     const vector = index.vector(key)
     if (vector === undefined) continue
-    for (const one of taste.signals) {
+    for (const one of signals) {
       const near = innerProduct(one.vector, vector, 0) - innerProduct(one.vector, centre, 0)
       add(parts, i, one.key, textWeightFor(taste, key) * one.weight * near * scale)
     }
@@ -93,12 +94,13 @@ async function addTextDrops(
   if (taste.vector === undefined) return
   const vectors = keys.map((key) => index.vector(key))
   const scales = keys.map((key) => textWeightFor(taste, key) / taste.deviation)
-  for (let at = Math.max(0, taste.signals.length - MOST_LEFT_OUT); at < taste.signals.length; at++) {
-    const without = await space.person(taste.signals.filter((_, i) => i !== at))
+  const signals = signalsWithVectors(index, taste.signals)
+  for (let at = Math.max(0, signals.length - MOST_LEFT_OUT); at < signals.length; at++) {
+    const without = await space.person(signals.filter((_, i) => i !== at))
     for (const [i, vector] of vectors.entries()) {
       if (vector === undefined) continue
       const rest = without === undefined ? 0 : innerProduct(without, vector, 0)
-      add(parts, i, taste.signals[at].key, scales[i] * (innerProduct(taste.vector, vector, 0) - rest))
+      add(parts, i, signals[at].key, scales[i] * (innerProduct(taste.vector, vector, 0) - rest))
     }
   }
 }

@@ -1,5 +1,4 @@
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
-import { innerProduct } from '../vector-index/rows.js'
 
 /** What has become of the item vectors, as numbered by the store. */
 export interface Changes {
@@ -71,8 +70,7 @@ export class Memory {
       if (!again.has(key)) entries.push({ key, score: held.neighbours.scores[i] })
     })
     for (const key of again) {
-      const item = index.vector(key)
-      const score = item === undefined ? Number.NEGATIVE_INFINITY : innerProduct(vector, item, 0)
+      const score = index.score(vector, key) ?? Number.NEGATIVE_INFINITY
       // Among equals at the floor the list may lack some: then it cannot say which come first.
       if (score === held.floor) return undefined
       if (score > held.floor) entries.push({ key, score })

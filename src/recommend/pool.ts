@@ -1,7 +1,6 @@
 import { row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
-import { innerProduct } from '../vector-index/rows.js'
 import { find } from './crowd.js'
 import { scoreOf, type Taste } from './taste.js'
 
@@ -132,8 +131,7 @@ export function textScore(
   person: Float32Array | undefined,
   key: number,
 ): number | undefined {
-  const vector = person === undefined ? undefined : index.vector(key)
-  return vector === undefined ? undefined : innerProduct(person as Float32Array, vector, 0)
+  return person === undefined ? undefined : index.score(person, key)
 }
 
 /** Of two ascending lists. */

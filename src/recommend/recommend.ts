@@ -1,7 +1,7 @@
 import type { Store, StoredItem } from '../store/index.js'
-import type { Basis, ItemKey, RecommendedItem } from '../types.js'
+import type { Basis, RecommendedItem } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
-import { nameOf } from './answers.js'
+import { namesOf } from './answers.js'
 import type { Crowd } from './crowd.js'
 import { gather, nearestForMany, type Pool, type Range, textScore } from './pool.js'
 import { applyRules, type ItemFacts, type Picked, type Rules } from './rules.js'
@@ -158,8 +158,12 @@ class Facts implements ItemFacts {
 
 /** The public form: ids and titles for keys, ranks from 1. */
 export function toItems(store: Store, picks: readonly Picked[]): RecommendedItem[] {
-  return picks.flatMap(({ key, score, pinned }, i) => {
-    const name = nameOf(store, key as ItemKey, i + 1)
+  const names = namesOf(
+    store,
+    picks.map(({ key }) => key),
+  )
+  return picks.flatMap(({ score, pinned }, i) => {
+    const name = names[i]
     if (name === undefined) return []
     const { itemId, ...words } = name
     return [{ itemId, score, rank: i + 1, ...words, ...(pinned ? { pinned: true as const } : {}) }]

@@ -7,10 +7,12 @@ import { type Sample, textScale } from './scale.js'
 import type { ServingSettings } from './serving.js'
 import type { Space } from './space.js'
 
-/** A signal and where it comes from. */
-export interface NamedSignal extends Signal {
+/** A signal and where it comes from. Vectors of items are the index's: see `signalsWithVectors`. */
+export interface NamedSignal extends Omit<Signal, 'vector'> {
   /** The item; undefined for what the person said in words. */
   readonly key: number | undefined
+  /** [dim] of what was said in words. */
+  readonly vector?: Float32Array
 }
 
 /** A person, ready to be ranked for. */
@@ -67,7 +69,7 @@ export async function tasteOf(source: TasteSource, taken: Taken, said: Said = NO
   const { crowd, sample, settings, space } = source
   const seen = new Set([...taken.items, ...said.likes, ...said.dislikes])
   const { liked, signals } = signalsOf(source, taken, said)
-  const vector = await space.person(signals)
+  const vector = await space.person(signalsWithVectors(source.index, signals))
   const share = settings.collaborativeShare
   const opinions = share > 0 ? crowd.opinionsFor(liked, seen) : undefined
   const common = { seen, liked, signals, vector }
@@ -89,7 +91,18 @@ export async function tasteParts(
   taken: Taken,
 ): Promise<Pick<Taste, 'liked' | 'vector'>> {
   const { liked, signals } = signalsOf(source, taken, NOTHING_SAID)
-  return { liked, vector: await source.space.person(signals) }
+  return { liked, vector: await source.space.person(signalsWithVectors(source.index, signals)) }
+}
+
+/** The same signals, each with its vector as it is now; without those of items that have none any more. */
+export function signalsWithVectors(
+  index: VectorIndex,
+  signals: readonly NamedSignal[],
+): (NamedSignal & Signal)[] {
+  return signals.flatMap((signal) => {
+    const vector = signal.key === undefined ? signal.vector : index.vector(signal.key)
+    return vector === undefined ? [] : [{ ...signal, vector }]
+  })
 }
 
 function signalsOf(
@@ -101,8 +114,7 @@ function signalsOf(
   const liked = new Set<number>()
   const signals: NamedSignal[] = []
   const add = (key: number, weight: number, event = false) => {
-    const vector = weight === 0 ? undefined : index.vector(key)
-    if (vector !== undefined) signals.push({ key, vector, weight, event })
+    if (weight !== 0 && index.has(key)) signals.push({ key, weight, event })
   }
   const weights = historyWeights(latest.values, crowd.range)
   latest.items.forEach((key, i) => {

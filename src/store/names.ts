@@ -20,13 +20,15 @@ export class ItemNames {
     private readonly watch: ChangeWatch,
   ) {}
 
-  /** Undefined if the item is gone. */
-  of(key: number): ItemName | undefined {
+  /** [keys] undefined where the item is gone. */
+  of(keys: ArrayLike<number>): (ItemName | undefined)[] {
     const counter = this.watch.counter()
     if (counter !== this.counter || this.kept.size > MOST_KEPT) this.kept.clear()
     this.counter = counter
-    const known = this.kept.get(key)
-    if (known !== undefined) return known
+    return Array.from(keys, (key) => this.kept.get(key) ?? this.read(key))
+  }
+
+  private read(key: number): ItemName | undefined {
     const row = this.db
       .prepareRaw<[string, string | null]>('SELECT id, title FROM item WHERE key = ?')
       .get(key)

@@ -231,9 +231,9 @@ export class Store {
     return this.itemTable.read(keys)
   }
 
-  /** Id and title of an item, from memory where it was asked for before. Undefined if the item is gone. */
-  itemName(key: number): ItemName | undefined {
-    return this.names.of(key)
+  /** [keys] id and title, from memory where they were asked for before; undefined where the item is gone. */
+  itemNames(keys: ArrayLike<number>): (ItemName | undefined)[] {
+    return this.names.of(keys)
   }
 
   /** Every item in key order, read page by page: other calls may be made meanwhile. */

@@ -115,6 +115,12 @@ export class ExactIndex implements VectorIndex {
     return found === -1 ? undefined : this.state.rows.view(found).slice()
   }
 
+  score(query: Float32Array, key: number): number | undefined {
+    const { rows } = this.state
+    const found = rows.rowOf(key)
+    return found === -1 ? undefined : rows.score(query, found)
+  }
+
   upsert(key: number, vector: Float32Array): void {
     checkKey(key)
     checkDimension(vector.length, this.dim)

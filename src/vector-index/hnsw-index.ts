@@ -65,6 +65,11 @@ export class HnswIndex implements VectorIndex {
     return found === -1 ? this.added.vector(key) : this.rows.view(found).slice()
   }
 
+  score(query: Float32Array, key: number): number | undefined {
+    const found = this.rows.rowOf(key)
+    return found === -1 ? this.added.score(query, key) : this.rows.score(query, found)
+  }
+
   upsert(key: number, vector: Float32Array): void {
     checkKey(key)
     checkDimension(vector.length, this.dim)

@@ -45,6 +45,8 @@ export interface VectorIndex {
   has(key: number): boolean
   /** The vector under a key: a copy. */
   vector(key: number): Float32Array | undefined
+  /** Inner product of a vector of `dim` finite numbers (not checked) with the one under a key, as `search` gives it. */
+  score(query: Float32Array, key: number): number | undefined
   /** Adds or replaces. @throws VECTOR_INVALID, DIMENSION_MISMATCH, OPTION_INVALID (key). */
   upsert(key: number, vector: Float32Array): void
   /** False if there was none. */

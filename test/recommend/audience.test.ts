@@ -7,6 +7,7 @@ import { random } from '#src/math/random.js'
 import { ChangeLog } from '#src/project/change-log.js'
 import { Everyone } from '#src/recommend/audience.js'
 import { Crowd } from '#src/recommend/crowd.js'
+import { withMoments } from '#src/recommend/moments.js'
 import { sampleOf, textScale } from '#src/recommend/scale.js'
 import { SERVING_DEFAULTS } from '#src/recommend/serving.js'
 import { FROZEN_TEXT } from '#src/recommend/space.js'
@@ -76,6 +77,26 @@ test('only those are made anew whose history or whose items have changed', async
   changes.note(2, [keys[5]])
   expect((await madeBy()).made).toBe(owners)
   await index.close()
+})
+
+test('a scale from moments is that of a plain loop, whatever the person has', async () => {
+  const vectors = matrix(40, DIM)
+  for (let i = 0; i < 40; i++) row(vectors, i).set(unit())
+  const keys = Int32Array.from({ length: 40 }, (_, i) => 10 + i)
+  const sample = { keys, vectors }
+  const quick = await withMoments(sample)
+  expect(quick.moments).toBeDefined()
+  for (const size of [0, 1, 9, 10, 11, 39, 40]) {
+    const person = unit()
+    const seen = new Set([...keys.slice(0, size), 5, 900])
+    const one = textScale(sample, person, seen)
+    const other = textScale(quick, person, seen)
+    expect(other.mean).toBeCloseTo(one.mean, 5)
+    expect(other.deviation).toBeCloseTo(one.deviation, 5)
+  }
+  expect(
+    (await withMoments({ keys: keys.slice(0, 3), vectors: { ...vectors, rows: 3 } })).moments,
+  ).toBeUndefined()
 })
 
 test('the scales of many people are those of each', async () => {

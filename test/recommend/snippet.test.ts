@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { nameOf, requireItem } from '#src/recommend/answers.js'
+import { namesOf, requireItem } from '#src/recommend/answers.js'
 import { Store } from '#src/store/index.js'
 
 let folder: string
@@ -16,7 +16,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const shown = (id: string, rank = 1) => nameOf(store, requireItem(store, id), rank)
+const shown = (id: string, rank = 1) => namesOf(store, [requireItem(store, id)], rank)[0]
 const review = (itemId: string, userId: string, text: string, more: object = {}) => ({
   itemId,
   userId,

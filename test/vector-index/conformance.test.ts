@@ -196,6 +196,7 @@ describe.each(Object.keys(makers))('%s', (kind) => {
           }
           expect(index.size).toBe(twin.size)
           expect(index.vector(one)).toEqual(twin.vector(one))
+          expect(index.score(vector, one)).toBe(twin.vector(one) && twin.score(vector, one))
         }
         await index.close()
       }),
