@@ -71,7 +71,7 @@ export function define(command: Command): void {
   addExample(
     command,
     ...SAMPLE_PROJECT,
-    'textrec tune --dir books.textrec --model two-tower,mf-softmax --budget 20s --settings 3 --brackets 1 --epochs 4',
+    'textrec tune --dir books.textrec --model two-tower,mf-softmax --budget 20s --settings 2 --brackets 1 --epochs 2',
   )
 }
 

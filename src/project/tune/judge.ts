@@ -124,7 +124,7 @@ export class TuneJudge {
       // Where validation asks for new items only, these are what training has hidden: no figure beside the others then.
       if (!sameItems(trained.hidden.items, hidden.items)) return figures
       const seen = this.textsFor(texts, hidden.visible)
-      return this.withCold(figures, await adapterScorer(trained.hidden.adapter, seen, itemIds))
+      return await this.withCold(figures, await adapterScorer(trained.hidden.adapter, seen, itemIds))
     } finally {
       await trained.judged.close()
       await trained.hidden.adapter.close()

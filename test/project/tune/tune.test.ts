@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Recommender, sampleFiles } from 'textrec'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TuneOptions } from '../../../src/index.js'
+import { temporaryFolder } from '../shelf.js'
+
+const code = (value: string) => expect.objectContaining({ name: 'TextrecError', code: value })
+
+let shop: Recommender
+let folder: string
+beforeAll(async () => {
+  folder = temporaryFolder()
+  shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
+  await shop.import(sampleFiles())
+  await shop.index()
+}, 300_000)
+afterAll(() => shop.close())
+
+const SMALL: Partial<TuneOptions> = {
+  ...{ models: ['two-tower-text', 'mf-softmax'], settings: 2, brackets: 1, epochs: 1, budget: '1h' },
+  ...{ publish: false, seed: 2, workers: 2 },
+}
+
+test('a search that was stopped goes on, and the best that can be served is trained and judged on other rows', async () => {
+  const stop = new AbortController()
+  const seen: number[] = []
+  const stopped = shop.tune({
+    ...SMALL,
+    signal: stop.signal,
+    onProgress: ({ stage, figures, done, total }) => {
+      if (stage !== 'search') return
+      expect(done).toBeLessThanOrEqual(total as number)
+      seen.push(figures?.tried as number)
+      if (figures?.tried === 5) stop.abort()
+    },
+  })
+  await expect(stopped).rejects.toEqual(code('ABORTED'))
+  expect(seen[0]).toBe(0)
+  const file = join(folder, 'tuning', 'table.json')
+  const before = JSON.parse(readFileSync(file, 'utf8')).rows as [string, object][]
+  expect(before.length).toBeGreaterThanOrEqual(5)
+  const report = await shop.tune({ ...SMALL, publish: true })
+  for (const [, row] of before) expect(report.table).toContainEqual(row)
+  expect(report.budget.finished).toBe(true)
+  expect(new Set(report.table.map(({ model }) => model))).toEqual(
+    new Set(['popular', 'item-knn', 'ease', 'frozen', 'whitened', 'two-tower-text', 'mf-softmax']),
+  )
+  // Best first, judged alike; only what the adapter can be is served.
+  const figures = report.table.map(({ ndcg }) => ndcg)
+  expect(figures).toEqual([...figures].sort((a, b) => b - a))
+  for (const { low, ndcg, high } of report.table) {
+    expect(low).toBeLessThanOrEqual(ndcg)
+    expect(high).toBeGreaterThanOrEqual(ndcg)
+  }
+  const served = report.table.filter(({ servable }) => servable).map(({ model }) => model)
+  expect(served).toEqual(['two-tower-text'])
+  expect(report.winner).toMatchObject({ model: 'two-tower-text', coldRecall: expect.any(Number) })
+  expect(report.validation.choosing + report.validation.judging).toBeGreaterThan(20)
+  // The guard had its own rows, and its own word.
+  expect(report.training).toMatchObject({ head: 'two-tower-text', published: report.published })
+  expect(report.why).toContain(report.training?.why)
+  // Nothing is left to search: the same table, from the disk.
+  const again = await shop.tune(SMALL)
+  expect(again.table).toEqual(report.table)
+  expect(again.training).toBeUndefined()
+}, 300_000)
+
+test('what cannot be is refused before anything is tried', async () => {
+  await expect(shop.tune({ models: ['gru5rec' as 'auto'] })).rejects.toEqual(code('OPTION_INVALID'))
+  await expect(shop.tune({ budget: 'an hour' })).rejects.toEqual(code('OPTION_INVALID'))
+  const empty = await Recommender.open(temporaryFolder())
+  await expect(empty.tune()).rejects.toEqual(code('NOTHING_INDEXED'))
+  await empty.close()
+})
