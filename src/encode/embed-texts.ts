@@ -3,6 +3,7 @@ import { matrix, row } from '../math/matrix.js'
 import { anything, type OptionTable, resolveOptions } from '../options.js'
 import { type Store, textHash } from '../store/index.js'
 import type { Matrix, OnProgress } from '../types.js'
+import { portionsByLength } from './batches.js'
 import type { EncodedTexts, Encoder } from './encoder.js'
 
 export interface EmbedOptions {
@@ -43,11 +44,8 @@ interface PlannedText {
 
 /** Missing texts that are sorted and planned together: enough for batches of like length. */
 const TEXTS_PER_PLAN = 8192
-/** One planned batch is one commit: a second or two of work, which is what a kill can cost. */
-const TEXTS_PER_BATCH = 128
-const CHARACTERS_PER_BATCH = 65_536
-/** Batches given to the worker ahead, so that it never waits for a commit. */
-const BATCHES_AHEAD = 2
+/** Batches given out ahead, so that no thread of the encoder ever waits for a commit. */
+const BATCHES_AHEAD = 4
 
 const OPTIONS: OptionTable<EmbedOptions> = {
   signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
@@ -57,7 +55,7 @@ const OPTIONS: OptionTable<EmbedOptions> = {
 /**
  * Gives every text a stored passage vector (`lookupTexts` reads them). Texts that have one are not computed
  * again. What is missing is planned in batches of like length, the plan is stored, and each finished batch is
- * committed; so a run that is killed or stopped loses at most the batches in work, and the next run computes
+ * committed; so a run that is killed or stopped loses at most the few batches in work, and the next run computes
  * the rest in the same company: the same input gives the same int8 vectors, interrupted or not.
  * @throws ABORTED when the signal fires; whatever `Encoder.encode` throws.
  */
@@ -125,32 +123,18 @@ export function lookupTexts(store: Store, encoder: Encoder, texts: readonly stri
   return result
 }
 
-/** Batches of like length, longest texts first, so that a lack of memory shows at the start. */
+/** One planned batch is a portion, encoded in one call and stored by one commit: what a kill can cost is a few. */
 function planBatches(missing: readonly PlannedText[]): PlannedText[][] {
-  const order = missing.map((_, i) => i)
-  order.sort((a, b) => missing[b].text.length - missing[a].text.length || a - b)
-  const batches: PlannedText[][] = []
-  let batch: PlannedText[] = []
-  let characters = 0
-  for (const i of order) {
-    const { text } = missing[i]
-    const full = batch.length === TEXTS_PER_BATCH || characters + text.length > CHARACTERS_PER_BATCH
-    if (batch.length > 0 && full) {
-      batches.push(batch)
-      batch = []
-      characters = 0
-    }
-    batch.push(missing[i])
-    characters += text.length
-  }
-  if (batch.length > 0) batches.push(batch)
-  return batches
+  const portions = portionsByLength(missing.map(({ text }) => text))
+  return portions.map((portion) => portion.map((i) => missing[i]))
 }
 
 /** One call of embedTexts: its counts, and the loop that computes planned batches. */
 class EmbedRun {
   readonly report = { texts: 0, encoded: 0, split: 0, sampled: 0, tokens: 0 }
   private readonly done: Work = { texts: 0, cost: 0 }
+  /** Cost of what has been computed of each batch that is not committed yet, by number. */
+  private readonly partial = new Map<number, number>()
 
   constructor(
     private readonly store: Store,
@@ -183,7 +167,10 @@ class EmbedRun {
         const vectors = this.encoder.encode(texts, {
           signal: this.signal,
           // A single text can take half a minute: what is done of a batch counts, too.
-          onProgress: ({ share = 0 }) => this.tell(share * cost),
+          onProgress: ({ share = 0 }) => {
+            this.partial.set(number, share * cost)
+            this.tell()
+          },
         })
         vectors.catch(() => {}) // awaited below, or after an earlier failure not at all
         inWork.push({ number, batch, vectors })
@@ -214,12 +201,13 @@ class EmbedRun {
     const { texts, cost } = workOf(work.batch.map(({ text }) => text))
     this.done.texts += texts
     this.done.cost += cost
-    this.tell(0)
+    this.partial.delete(work.number)
+    this.tell()
   }
 
-  /** @param partial cost of what has been computed of the batch in work */
-  private tell(partial: number): void {
-    const { texts, cost } = this.done
+  private tell(): void {
+    const { texts } = this.done
+    const cost = [...this.partial.values()].reduce((sum, partial) => sum + partial, this.done.cost)
     const { total } = this
     this.onProgress?.({
       stage: 'encode',
@@ -227,7 +215,7 @@ class EmbedRun {
       unit: 'texts',
       ...(total === undefined
         ? {}
-        : { total: total.texts, share: Math.min(1, (cost + partial) / Math.max(1, total.cost)) }),
+        : { total: total.texts, share: Math.min(1, cost / Math.max(1, total.cost)) }),
     })
   }
 }

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
-import { matrix } from '../math/matrix.js'
+import { matrix, row } from '../math/matrix.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import { anything, choice, integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Matrix, OnProgress } from '../types.js'
+import { portionsByLength } from './batches.js'
 import { defaultCacheDirectory } from './cache-directory.js'
 import type { Encoded, EncodeRequest, EncoderFacts, OpenRequest } from './engine.js'
+import { type Lane, Lanes } from './lanes.js'
 import { resolveModel } from './resolve-model.js'
 
 export interface OpenEncoderOptions {
@@ -59,14 +61,15 @@ const ENCODE_OPTIONS: OptionTable<EncodeOptions> = {
 }
 
 /**
- * A pretrained encoder in a worker thread: texts in, unit vectors out. The caller's thread stays responsive.
+ * A pretrained encoder in a worker thread, or two for many texts: texts in, unit vectors out. The caller's thread
+ * stays responsive.
  * Vectors may be compared only if their encoders have the same `fingerprint`.
  */
 export class Encoder {
   private constructor(
     readonly name: string,
     private readonly facts: EncoderFacts,
-    private readonly worker: WorkerClient,
+    private readonly lanes: Lanes,
   ) {}
 
   /** See `openEncoder`. */
@@ -83,13 +86,14 @@ export class Encoder {
       threads: resolved.threads ?? 0,
       cacheDirectory,
     }
-    const worker = new WorkerClient(new URL('./worker.js', import.meta.url), 'The encoder')
-    try {
-      return new Encoder(name, await worker.call('open', request, { signal, onProgress }), worker)
-    } catch (error) {
-      await worker.close()
-      throw error
+    const first = await openLane(request, { signal, onProgress })
+    const another = async () => {
+      const { facts, lane } = await openLane(request, {})
+      if (facts.fingerprint === first.facts.fingerprint) return lane
+      await lane.close()
+      throw new TextrecError('MODEL_INVALID', `${name} has changed since it was opened.`, 'Open it again.')
     }
+    return new Encoder(name, first.facts, new Lanes(first.lane, another, first.facts.lanes))
   }
 
   /** Names everything that the vectors depend on: weights, arithmetic, pooling, limits, prefixes. */
@@ -144,17 +148,59 @@ export class Encoder {
         )
       }
     }
-    const request: EncodeRequest = { texts, kind }
-    const { vectors, ...rest } = await this.worker.call<EncodeRequest, Encoded, never>('encode', request, {
-      signal,
-      onProgress,
-    })
-    return { ...matrix(texts.length, this.dim, vectors), ...rest }
+    const portions = portionsByLength(texts)
+    const vectors = matrix(texts.length, this.dim)
+    const sum = { tokens: 0, split: 0, sampled: 0 }
+    const shares = portions.map(() => 0)
+    const tell = (at: number, share: number) => {
+      shares[at] = share
+      const done = portions.reduce((texts, portion, i) => texts + portion.length * shares[i], 0)
+      const total = texts.length
+      onProgress?.({ stage: 'encode', done: Math.floor(done), total, share: done / total, unit: 'texts' })
+    }
+    const one = async (portion: readonly number[], at: number) => {
+      const request: EncodeRequest = { texts: portion.map((i) => texts[i]), kind }
+      const encoded = await this.lanes.encode(request, {
+        signal,
+        onProgress: ({ share = 0 }) => tell(at, share),
+      })
+      for (const [j, i] of portion.entries()) {
+        row(vectors, i).set(encoded.vectors.subarray(j * this.dim, (j + 1) * this.dim))
+      }
+      sum.tokens += encoded.tokens
+      sum.split += encoded.split
+      sum.sampled += encoded.sampled
+    }
+    // All of them end before a failure is told: nothing goes on behind the caller's back.
+    const ends = await Promise.allSettled(portions.map(one))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    return { ...vectors, ...sum }
   }
 
-  /** Lets what is running end, frees the model and ends the thread. Safe to call twice. */
+  /** Lets what is running end, frees the model and ends its threads. Safe to call twice. */
   async close(): Promise<void> {
-    await this.worker.close()
+    await this.lanes.close()
+  }
+}
+
+/** A worker thread with the encoder in it, and what is known of that. */
+async function openLane(
+  request: OpenRequest,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+): Promise<{ readonly facts: EncoderFacts; readonly lane: Lane }> {
+  const worker = new WorkerClient(new URL('./worker.js', import.meta.url), 'The encoder')
+  try {
+    const facts = await worker.call<OpenRequest, EncoderFacts, never>('open', request, options)
+    return {
+      facts,
+      lane: {
+        encode: (portion, options) => worker.call<EncodeRequest, Encoded, never>('encode', portion, options),
+        close: () => worker.close(),
+      },
+    }
+  } catch (error) {
+    await worker.close()
+    throw error
   }
 }
 

@@ -5,14 +5,14 @@ import { batchByLength, TOKENS_PER_BATCH, TOKENS_PER_GPU_BATCH } from './batches
 import { GRAPH_VERSION } from './bert-graph.js'
 import { hashOf, parseModelJson, readModelFile } from './files.js'
 import type { ModelSource } from './model-source.js'
-import { type Network, openNetwork } from './network.js'
+import { type Network, openNetwork, threadsFor } from './network.js'
 import { Tokenizer } from './tokenizer.js'
 import { MAX_WINDOWS, sampleWindows, type Window, windowsOf } from './windows.js'
 
-/** Texts that are tokenized, sorted and computed together; bounds memory, whatever is asked for. */
-const TEXTS_PER_ROUND = 1024
 /** A window longer than this gains nothing from most encoders and costs quadratic time. */
 const MAX_WINDOW_TOKENS = 512
+/** Graphs up to this size may be held by two threads. */
+const MOST_BYTES_TWICE = 200 * 2 ** 20
 
 export interface OpenRequest {
   readonly source: ModelSource
@@ -31,9 +31,12 @@ export interface EncoderFacts {
   readonly dtype: Dtype
   readonly dtypeReason: string
   readonly maxTokens: number
+  /** Threads that may hold this encoder at a time, see lanes.ts. */
+  readonly lanes: number
 }
 
 export interface EncodeRequest {
+  /** A portion (`portionsByLength`): all of them are in memory as tokens at once. */
   readonly texts: readonly string[]
   readonly kind: 'query' | 'passage'
 }
@@ -56,6 +59,16 @@ interface Pieces {
   readonly owners: number[]
   split: number
   sampled: number
+}
+
+/**
+ * Two where the CPU computes with several threads and the model is small: threads wait for each other at every
+ * operator, and while one batch waits the other computes. A GPU is filled by one; a large model, whose operators
+ * take longer, waits less and would cost too much memory twice.
+ */
+function lanesFor({ device, bytes }: Network, threads: number): number {
+  const small = bytes !== undefined && bytes <= MOST_BYTES_TWICE
+  return device.chosen === 'cpu' && threadsFor(threads) > 1 && small ? 2 : 1
 }
 
 /** Texts to vectors, in the thread that owns it. */
@@ -103,6 +116,7 @@ export class EncoderEngine {
         dtype: network.dtype.chosen,
         dtypeReason: network.dtype.reason,
         maxTokens,
+        lanes: lanesFor(network, request.threads),
       })
     } catch (error) {
       await network.close()
@@ -122,32 +136,19 @@ export class EncoderEngine {
     const { dim } = this.facts
     const vectors = new Float32Array(texts.length * dim)
     const budget = this.facts.device === 'cpu' ? TOKENS_PER_BATCH : TOKENS_PER_GPU_BATCH
-    const sum = { tokens: 0, split: 0, sampled: 0 }
-    for (let start = 0; start < texts.length; start += TEXTS_PER_ROUND) {
-      const end = Math.min(start + TEXTS_PER_ROUND, texts.length)
-      const pieces = this.cut(texts.slice(start, end), this.source.prefixes[request.kind])
-      const round = vectors.subarray(start * dim, end * dim)
-      const tokens = pieces.windows.reduce((total, window) => total + window.length, 0)
-      let computed = 0
-      const lengths = pieces.windows.map((window) => window.length)
-      for (const batch of batchByLength(lengths, budget)) {
-        throwIfAborted(signal, 'Encoding')
-        await this.computeBatch(pieces, batch, round)
-        computed += batch.reduce((total, i) => total + pieces.windows[i].length, 0)
-        const done = start + (end - start) * (computed / tokens)
-        onProgress({
-          stage: 'encode',
-          done: Math.floor(done),
-          total: texts.length,
-          share: done / texts.length,
-          unit: 'texts',
-        })
-      }
-      for (let i = start; i < end; i++) normalize(vectors.subarray(i * dim, (i + 1) * dim))
-      sum.tokens += tokens
-      sum.split += pieces.split
-      sum.sampled += pieces.sampled
+    const pieces = this.cut(texts, this.source.prefixes[request.kind])
+    const lengths = pieces.windows.map((window) => window.length)
+    const tokens = lengths.reduce((total, length) => total + length, 0)
+    let computed = 0
+    for (const batch of batchByLength(lengths, budget)) {
+      throwIfAborted(signal, 'Encoding')
+      await this.computeBatch(pieces, batch, vectors)
+      computed += batch.reduce((total, i) => total + lengths[i], 0)
+      const share = computed / tokens
+      const done = Math.floor(texts.length * share)
+      onProgress({ stage: 'encode', done, total: texts.length, share, unit: 'texts' })
     }
+    for (let i = 0; i < texts.length; i++) normalize(vectors.subarray(i * dim, (i + 1) * dim))
     if (!isFiniteVector(vectors)) {
       throw new TextrecError(
         'RUNTIME_FAILED',
@@ -155,7 +156,7 @@ export class EncoderEngine {
         "Use dtype 'fp32'.",
       )
     }
-    return { vectors, ...sum }
+    return { vectors, tokens, split: pieces.split, sampled: pieces.sampled }
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,8 @@ export interface Network {
   readonly variant: string
   readonly device: Decision<Device>
   readonly dtype: Decision<Dtype>
+  /** Size of the graph with its weights; undefined where nobody knows it. */
+  readonly bytes: number | undefined
   /** ids and mask: [batch, tokens], padding last. Returns [batch, dim]. */
   run(ids: Int32Array, mask: Int32Array, batch: number, tokens: number): Promise<Float32Array>
   close(): Promise<void>
@@ -111,6 +113,7 @@ async function openBertNetwork(
       variant,
       device,
       dtype,
+      bytes: model.length,
       async run(ids, mask, batch, tokens) {
         requireKnownTokens(ids, shape.vocabulary, source.name)
         const feeds = {

@@ -55,6 +55,7 @@ export async function openOnnxNetwork(
         variant: 'onnx',
         device,
         dtype: { chosen: 'fp32', reason: 'an ONNX file decides its own arithmetic' },
+        bytes: undefined,
         run,
         close: () => nativeStep(() => session.close()),
       }

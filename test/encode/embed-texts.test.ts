@@ -45,7 +45,7 @@ test('progress tells of work, not of texts: the longest come first', async () =>
   for (const [i, { share }] of seen.entries())
     if (i > 0) expect(share).toBeGreaterThanOrEqual(seen[i - 1].share)
   expect(seen[0]).toMatchObject({ done: 0 })
-  expect(seen[0].share).toBeGreaterThan(0.3)
+  expect(seen[0].share).toBeGreaterThan(0.1)
   expect(seen.at(-1)).toEqual({ done: 41, share: 1 })
   store.close()
 })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { portionsByLength } from '#src/encode/batches.js'
 import { type Encoder, openEncoder } from '#src/encode/index.js'
 import { codeOf, cosine, rowsOf, temporaryFolder } from './support.js'
 
@@ -118,6 +119,17 @@ test('closing while busy answers the open call first; a closed encoder says so',
   await encoder.close()
   expect((await busy).rows).toBe(60)
   expect(await codeOf(() => encoder.encode(['a']))).toBe('PROJECT_CLOSED')
+})
+
+test('many texts are shared by two threads, with the same bits as one after the other', async () => {
+  const encoder = await open({ threads: 2 })
+  const texts = Array.from({ length: 300 }, (_, i) => `Strings ${i}${' of nylon'.repeat(i % 7)}`)
+  const whole = await encoder.encode(texts)
+  for (const portion of portionsByLength(texts)) {
+    const alone = await encoder.encode(portion.map((i) => texts[i]))
+    for (const [j, vector] of rowsOf(alone).entries()) expect(vector).toEqual(rowsOf(whole)[portion[j]])
+  }
+  await encoder.close()
 })
 
 describe('the cache of graphs', () => {

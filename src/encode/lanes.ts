@@ -1,0 +1,137 @@
+import { TextrecError } from '../errors.js'
+import type { Progress } from '../types.js'
+import type { Encoded, EncodeRequest } from './engine.js'
+
+/** Who computes: a worker thread that holds an encoder. */
+export interface Lane {
+  encode(request: EncodeRequest, options: LaneOptions): Promise<Encoded>
+  close(): Promise<void>
+}
+
+export interface LaneOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+}
+
+interface Held {
+  readonly lane: Lane
+  calls: number
+}
+
+interface Job {
+  readonly request: EncodeRequest
+  readonly options: LaneOptions
+  readonly resolve: (encoded: Encoded) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Calls that a lane has at a time: one that it computes and one that it finds when it is done. */
+const CALLS_PER_LANE = 2
+/** So many texts are worth starting another lane for, which takes half a second and the memory of a model. */
+const MANY_TEXTS = 64
+/** Lanes beyond the first end after so long without work. */
+const IDLE_MILLISECONDS = 10_000
+
+/**
+ * The same encoder in one thread or in several: one tokenizes or waits for its operators' threads while another
+ * computes. The first is always there; others are opened when much work waits and closed when there is none.
+ * Which lane computes a portion changes nothing about its vectors.
+ */
+export class Lanes {
+  private readonly held: Held[]
+  private readonly waiting: Job[] = []
+  private readonly running = new Set<Promise<unknown>>()
+  private opening: Promise<void> | undefined
+  private timer: NodeJS.Timeout | undefined
+  private closed: Promise<void> | undefined
+
+  /**
+   * @param another opens one more lane
+   * @param most lanes that may be open at a time
+   */
+  constructor(
+    first: Lane,
+    private readonly another: () => Promise<Lane>,
+    private most: number,
+  ) {
+    this.held = [{ lane: first, calls: 0 }]
+  }
+
+  /** @throws what the lane throws; PROJECT_CLOSED after `close`. */
+  encode(request: EncodeRequest, options: LaneOptions): Promise<Encoded> {
+    if (this.closed !== undefined) {
+      return Promise.reject(
+        new TextrecError('PROJECT_CLOSED', 'The encoder has been closed.', 'Open it again.'),
+      )
+    }
+    clearTimeout(this.timer)
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ request, options, resolve, reject })
+      this.assign()
+    })
+  }
+
+  /** Calls that are open are answered first. Safe to call twice. */
+  close(): Promise<void> {
+    this.closed ??= this.end()
+    return this.closed
+  }
+
+  private async end(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running)
+    clearTimeout(this.timer)
+    await Promise.all(this.held.map(({ lane }) => lane.close()))
+  }
+
+  private assign(): void {
+    while (this.waiting.length > 0) {
+      const free = this.held.reduce((best, held) => (held.calls < best.calls ? held : best))
+      if (free.calls > 0 && this.waiting[0].request.texts.length >= MANY_TEXTS) this.openAnother()
+      if (free.calls === CALLS_PER_LANE) return
+      this.track(this.work(free, this.waiting.shift() as Job))
+    }
+    if (this.held.every(({ calls }) => calls === 0)) {
+      this.timer = setTimeout(() => this.closeOthers(), IDLE_MILLISECONDS).unref()
+    }
+  }
+
+  private async work(held: Held, { request, options, resolve, reject }: Job): Promise<void> {
+    held.calls++
+    try {
+      resolve(await held.lane.encode(request, options))
+    } catch (error) {
+      reject(error)
+    } finally {
+      held.calls--
+      this.assign()
+    }
+  }
+
+  private openAnother(): void {
+    if (this.opening !== undefined || this.held.length >= this.most || this.closed !== undefined) return
+    this.opening = this.open()
+    this.track(this.opening)
+  }
+
+  private async open(): Promise<void> {
+    try {
+      this.held.push({ lane: await this.another(), calls: 0 })
+    } catch {
+      // No memory, or a model folder that has changed: the lanes that are open go on as before.
+      this.most = this.held.length
+    } finally {
+      this.opening = undefined
+      this.assign()
+    }
+  }
+
+  private closeOthers(): void {
+    for (const { lane } of this.held.splice(1)) this.track(lane.close())
+  }
+
+  private track(work: Promise<unknown>): void {
+    this.running.add(work)
+    const forget = () => this.running.delete(work)
+    work.then(forget, forget)
+  }
+}

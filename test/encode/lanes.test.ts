@@ -1,0 +1,126 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { portionsByLength } from '#src/encode/batches.js'
+import type { Encoded, EncodeRequest } from '#src/encode/engine.js'
+import { type Lane, Lanes } from '#src/encode/lanes.js'
+import { codeOf } from './support.js'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A lane whose calls end when the test says so; answers with the number of its texts as `tokens`. */
+class HandLane implements Lane {
+  readonly calls: { readonly texts: number; readonly end: (error?: Error) => void }[] = []
+  closed = 0
+
+  encode({ texts }: EncodeRequest): Promise<Encoded> {
+    return new Promise((resolve, reject) => {
+      this.calls.push({
+        texts: texts.length,
+        end: (error) =>
+          error === undefined
+            ? resolve({ vectors: new Float32Array(), tokens: texts.length, split: 0, sampled: 0 })
+            : reject(error),
+      })
+    })
+  }
+
+  async close() {
+    this.closed++
+  }
+}
+
+const textsOf = (count: number): EncodeRequest => ({ texts: Array(count).fill('a'), kind: 'passage' })
+const settled = () => vi.advanceTimersByTimeAsync(0)
+
+function two() {
+  const opened = [new HandLane(), new HandLane()]
+  let others = 0
+  const lanes = new Lanes(opened[0], async () => opened[++others], 2)
+  return { lanes, opened, others: () => others }
+}
+
+test('much work opens a second lane, and both compute; a long rest ends it again', async () => {
+  const { lanes, opened, others } = two()
+  const ends = Array.from({ length: 6 }, () => lanes.encode(textsOf(100), {}))
+  await settled()
+  expect(others()).toBe(1)
+  // Two calls each, one to compute and one that waits there; the rest is not given out yet.
+  expect(opened.map(({ calls }) => calls.length)).toEqual([2, 2])
+  for (let round = 0; round < 3; round++) {
+    for (const lane of opened) lane.calls.at(round)?.end()
+    await settled()
+  }
+  expect((await Promise.all(ends)).map(({ tokens }) => tokens)).toEqual(Array(6).fill(100))
+  expect(opened.map(({ calls }) => calls.length)).toEqual([3, 3])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(opened.map(({ closed }) => closed)).toEqual([0, 1])
+  await lanes.close()
+  expect(opened.map(({ closed }) => closed)).toEqual([1, 1])
+})
+
+test('a few questions share the first lane', async () => {
+  const { lanes, opened, others } = two()
+  for (let i = 0; i < 5; i++) void lanes.encode(textsOf(1), {})
+  await settled()
+  expect(others()).toBe(0)
+  expect(opened[0].calls).toHaveLength(2)
+})
+
+test('a second lane that cannot be opened costs nothing but its speed', async () => {
+  const first = new HandLane()
+  let tries = 0
+  const lanes = new Lanes(
+    first,
+    async () => {
+      tries++
+      throw new Error('no memory')
+    },
+    2,
+  )
+  const ends = Array.from({ length: 4 }, () => lanes.encode(textsOf(100), {}))
+  for (let round = 0; round < 4; round++) {
+    await settled()
+    first.calls[round].end()
+  }
+  expect(await Promise.all(ends)).toHaveLength(4)
+  expect(tries).toBe(1)
+  await lanes.close()
+})
+
+test('closing answers what was asked, and refuses what comes after; one failure fails one call', async () => {
+  const { lanes, opened } = two()
+  const ends = Array.from({ length: 5 }, () => lanes.encode(textsOf(100), {}))
+  const failure = expect(ends[0]).rejects.toThrow('broken')
+  const closing = lanes.close()
+  expect(await codeOf(() => lanes.encode(textsOf(1), {}))).toBe('PROJECT_CLOSED')
+  opened[0].calls[0].end(new Error('broken'))
+  for (let round = 0; round < 5; round++) {
+    await settled()
+    for (const { calls } of opened) for (const { end } of calls) end()
+  }
+  await closing
+  await failure
+  expect(await Promise.all(ends.slice(1))).toHaveLength(4)
+  expect(opened.map(({ closed }) => closed)).toEqual([1, 1])
+})
+
+test('portions hold every text once, bounded and of falling length; a portion stays one', () => {
+  const text = fc.integer({ min: 0, max: 30_000 }).map((length) => 'x'.repeat(length))
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 300 }), (texts) => {
+      const portions = portionsByLength(texts)
+      expect(portions.flat().sort((a, b) => a - b)).toEqual(texts.map((_, i) => i))
+      for (const portion of portions) {
+        const own = portion.map((i) => texts[i])
+        expect(own.length).toBeLessThanOrEqual(128)
+        const characters = own.reduce((sum, { length }) => sum + length, 0)
+        expect(own.length === 1 || characters <= 65_536).toBe(true)
+        expect(portionsByLength(own)).toEqual([own.map((_, i) => i)])
+      }
+      const lengths = portions.flat().map((i) => texts[i].length)
+      expect(lengths).toEqual([...lengths].sort((a, b) => b - a))
+    }),
+    { seed: 3, numRuns: 30 },
+  )
+})
