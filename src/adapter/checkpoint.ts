@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type JsonObject, publishFolder, removeTemporary } from '../artifact/index.js'
 import { isTextrecError } from '../errors.js'
@@ -96,8 +95,4 @@ export async function loadCheckpoint(folder: string, key: string): Promise<FitMe
   }
   const state = { steps, tensors: withPrefix(tensors, 'state/') }
   return { done: stages, epochs, current: { stage, nextEpoch, best, state } }
-}
-
-export async function removeCheckpoint(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
 }

@@ -42,7 +42,10 @@ export interface TrainOptions {
   readonly device: Device
   /** CPU threads; 0 lets ONNX Runtime choose. */
   readonly threads: number
-  /** Folder for a checkpoint after each epoch; a later run with the same inputs goes on from it. */
+  /**
+   * Folder for a checkpoint after each epoch; a later run with the same inputs goes on from it. It stays when the
+   * training is over, for the caller to remove: what is done with the adapter may be cut off too.
+   */
   readonly checkpoint: string | undefined
 }
 

@@ -3,7 +3,7 @@ import { matrix, row } from '../math/matrix.js'
 import { type CallContext, nativeStep, serveWorker } from '../onnx/worker-server.js'
 import type { Matrix, Progress } from '../types.js'
 import { blendItems, blendPerson, splitItems, trainedPerson } from './blend.js'
-import { loadCheckpoint, removeCheckpoint, runKey, saveCheckpoint } from './checkpoint.js'
+import { loadCheckpoint, runKey, saveCheckpoint } from './checkpoint.js'
 import { headVectors } from './cold.js'
 import { fitAdapter } from './fit.js'
 import type { FitData, FitMemory, Fitted } from './fit-types.js'
@@ -69,9 +69,7 @@ async function train({ data, options }: TrainRequest, context: CallContext) {
       if (checkpoint !== undefined) await saveCheckpoint(checkpoint, key, state)
     },
   }
-  const result = await fitAdapter(data, options, hooks, memory)
-  if (checkpoint !== undefined) await removeCheckpoint(checkpoint)
-  return { result }
+  return { result: await fitAdapter(data, options, hooks, memory) }
 }
 
 async function persons(items: Matrix, white: Matrix, head: Matrix, histories: readonly Int32Array[]) {

@@ -23,8 +23,13 @@ export function needsRetraining(store: Store): boolean {
  */
 export async function noteForgotten(store: Store): Promise<boolean> {
   store.setMeta(FORGOTTEN, forgottenCount(store) + 1)
-  await rm(trainingFolder(store.directory), { recursive: true, force: true })
+  await removeUnfinishedTraining(store)
   return needsRetraining(store)
+}
+
+/** To be called when a training has ended with a decision: until then the next one goes on from what it left. */
+export async function removeUnfinishedTraining(store: Store): Promise<void> {
+  await rm(trainingFolder(store.directory), { recursive: true, force: true })
 }
 
 /** Where a training keeps what it needs to go on after a kill. */

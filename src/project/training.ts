@@ -20,7 +20,7 @@ import { textSpace, updateItemVectors } from './item-vectors.js'
 import { removeUnusedModels } from './leftovers.js'
 import { judgedFolder, provenanceOf, REPORT_KIND, reportFolder } from './live-contender.js'
 import { requireLiveState } from './live-index.js'
-import { forgottenCount, needsRetraining } from './retraining.js'
+import { forgottenCount, needsRetraining, removeUnfinishedTraining } from './retraining.js'
 import { adapterFolder, type LiveModel } from './serving-model.js'
 import { modelName, type TrainableModel, withModel } from './trainable-models.js'
 import { TRAIN, type TrainCallOptions } from './training-options.js'
@@ -81,13 +81,14 @@ export async function runTraining(
   const options = withModel(resolveOptions('train', TRAIN, given), given)
   requireLiveState(store)
   const lock = acquireLock(store.directory, 'train')
+  const forgotten = forgottenCount(store)
+  let decided = false
   try {
     const started = performance.now()
     const encoder = await openEncoder()
     await removeUnusedModels(store)
     const withdrawn = needsRetraining(store)
     if (withdrawn) await serve(store, encoder, undefined, options)
-    const forgotten = forgottenCount(store)
     const split = validationSplit(store.interactions(), options)
     const live = requireLiveState(store)
     const trial = await runTrial({ store, live, encoder, split, options })
@@ -101,6 +102,7 @@ export async function runTraining(
         requireNobodyForgotten(store, forgotten)
         await serve(store, encoder, model, options)
       }
+      decided = true
       if (options.report !== undefined) await writeFile(options.report, await trainingPage(report))
       return report
     } finally {
@@ -108,6 +110,8 @@ export async function runTraining(
     }
   } finally {
     await removeUnusedModels(store)
+    // Its checkpoint may have been written after somebody in it was forgotten.
+    if (decided || forgottenCount(store) !== forgotten) await removeUnfinishedTraining(store)
     lock.release()
   }
 }

@@ -165,54 +165,59 @@ describe('a trained project', () => {
   }, 120_000)
 })
 
-/** Trains in a process of its own, which says when an epoch is over. */
+/** Trains in a process of its own, which says when an epoch is over, and when judging has begun. */
 const SCRIPT = `
   const { Recommender } = await import(${JSON.stringify(new URL('../../dist/src/index.js', import.meta.url).href)})
   const shop = await Recommender.open(process.argv[1], { threads: 1 })
   let last = ''
   const onProgress = ({ stage, done, unit }) => {
-    const now = stage + Math.floor(done)
-    if (unit === 'epochs' && now !== last) console.log(last = now)
+    const now = unit === 'epochs' ? stage + Math.floor(done) : stage
+    if ((unit === 'epochs' || stage === 'judge') && now !== last) console.log(last = now)
   }
   await shop.train({ ...${JSON.stringify(TINY)}, threads: 1, onProgress })
   await shop.close()
 `
 
-test('a training that is killed goes on where it was and ends with the same adapter', async () => {
+/** Trains until `enough` of what the process has said, and kills it there. @returns what it said */
+async function killedTraining(folder: string, enough: (lines: readonly string[]) => boolean) {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+    if (enough(said.split('\n').slice(0, -1))) child.kill('SIGKILL')
+  })
+  const [, signal] = await once(child, 'exit')
+  expect(signal).toBe('SIGKILL')
+  expect(adapterOf(folder)).toBeUndefined()
+  expect(existsSync(join(folder, 'training', 'checkpoint'))).toBe(true)
+  return said
+}
+
+test('a training that is killed, and killed again while it judges, goes on and ends with the same adapter', async () => {
   const [calm, killed] = [copyOfShelf(), copyOfShelf()]
   const undisturbed = await open(calm)
   await undisturbed.train({ ...TINY, threads: 1 })
   await undisturbed.close()
+  expect(existsSync(join(calm, 'training'))).toBe(false)
 
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, killed], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let lines = 0
-  child.stdout.on('data', (chunk: Buffer) => {
-    lines += chunk.toString().split('\n').length - 1
-    if (lines >= 6) child.kill('SIGKILL')
-  })
-  const [, signal] = await once(child, 'exit')
-  expect(signal).toBe('SIGKILL')
-  expect(adapterOf(killed)).toBeUndefined()
-  expect(existsSync(join(killed, 'training', 'checkpoint'))).toBe(true)
-
-  const resumed = await open(killed)
-  expect((await resumed.similarItems('dracula')).basis).toBe('frozen text')
-  const seen = new Set<string>()
-  await resumed.train({
-    ...TINY,
-    threads: 1,
-    onProgress: ({ stage, unit }: { stage: string; unit: string }) => {
-      if (unit === 'epochs') seen.add(stage)
-    },
-  })
-  expect((await resumed.doctor()).healthy).toBe(true)
-  await resumed.close()
+  await killedTraining(killed, (lines) => lines.length >= 6)
+  const resumed = await killedTraining(killed, (lines) => lines.includes('judge'))
   // What was finished before the kill is not done again.
-  expect(seen).not.toContain('text + ids')
+  expect(resumed).not.toContain('text + ids')
+  expect(resumed).toContain('everything')
+
+  const shop = await open(killed)
+  expect((await shop.similarItems('dracula')).basis).toBe('frozen text')
+  const units = new Set<string>()
+  await shop.train({ ...TINY, threads: 1, onProgress: ({ unit }: { unit: string }) => units.add(unit) })
+  expect(units).not.toContain('epochs')
+  expect((await shop.doctor()).healthy).toBe(true)
+  await shop.close()
   expect(adapterOf(killed)).toBe(adapterOf(calm))
   expect(adapterOf(killed)).toBeDefined()
+  expect(existsSync(join(killed, 'training'))).toBe(false)
 }, 180_000)
 
 test('says why it cannot train, and changes nothing', async () => {
