@@ -108,9 +108,13 @@ function bestOf(
   return best
 }
 
-/** The baseline 'ease' or 'item-knn', or whichever validation prefers. */
+/**
+ * The baseline 'ease' or 'item-knn', or whichever validation prefers. With `recency` they are 'ease-recent' and
+ * 'item-knn-recent', which see newer items of a history more clearly than older ones.
+ */
 export function collaborativeRecipe(kind: CollaborativeKind, options: ChooseOptions = {}): RankerRecipe {
-  const name = { auto: 'collaborative', ease: 'ease', neighbours: 'item-knn' }[kind]
+  const recent = options.recency === true ? '-recent' : ''
+  const name = { auto: 'collaborative', ease: `ease${recent}`, neighbours: `item-knn${recent}` }[kind]
   return {
     name,
     seedless: true,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { easeWeights } from '#src/collaborative/ease.js'
 import {
   type CollaborativeParameters,
+  collaborativeRecipe,
   fitCollaborative,
   fitScorer,
   fuseScores,
@@ -189,6 +190,23 @@ describe('fitting', () => {
     expect(
       trials.every(({ parameters }) => parameters.kind === 'neighbours' && parameters.recency === 1),
     ).toBe(true)
+  })
+
+  test('told to, a named kind weighs newer items more where validation wants it, and says so by its name', async () => {
+    // 0 goes with 1 more often than 2 with 3, and who took 0 and then 2 takes 3 next.
+    const pairs = [0, 0, 0, 0, 0, 0, 2, 2, 2]
+    const rows = pairs.flatMap((item, user) => [item, item + 1].map((one, at) => [user, one, at]))
+    const table = tableOf(rows, { items: 4 })
+    const validation = [
+      { user: 0, person: { user: 0, items: Int32Array.of(0, 2) }, targets: Int32Array.of(3) },
+    ]
+    const context: FitContext = { training: table, fitting: table, validation, seed: 1 }
+    const { scorer, trials } = await fitCollaborative(context, 'ease', { threads: 1, recency: true })
+    expect(scorer.parameters.kind).toBe('ease')
+    expect(scorer.parameters.recency).toBeLessThan(1)
+    expect(new Set(trials.map(({ parameters }) => parameters.kind))).toEqual(new Set(['ease']))
+    expect(collaborativeRecipe('ease', { recency: true }).name).toBe('ease-recent')
+    expect(collaborativeRecipe('ease').name).toBe('ease')
   })
 })
 
