@@ -2,7 +2,8 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../../src/math/random.js'
-import { safetensorsBytes, tinyTensors, withHeader, writeTinyModel } from './tiny-model.js'
+import { safetensorsBytes, withHeader } from '../toys/safetensors.js'
+import { tinyLetterModel, writeTinyModel } from '../toys/tiny-folder.js'
 
 export interface HostileCase {
   readonly what: string
@@ -31,14 +32,14 @@ function weights(what: string, bytes: () => Buffer): HostileCase {
 }
 
 const header = (what: string, json: Header | string, data = 8) =>
-  weights(what, () => withHeader(typeof json === 'string' ? json : JSON.stringify(json), Buffer.alloc(data)))
+  weights(what, () => withHeader(json, Buffer.alloc(data)))
 
 /** The tiny model with one of its tensors changed. */
 const changed = (what: string, change: (data: Float32Array) => void) =>
   weights(what, () => {
-    const tensors = tinyTensors()
+    const { tensors } = tinyLetterModel()
     const [bias] = [...tensors].filter(([name]) => name.endsWith('LayerNorm.bias')).map(([, value]) => value)
-    change(new Float32Array(bias.bytes.buffer as ArrayBuffer))
+    change(bias.data)
     return safetensorsBytes(tensors)
   })
 

@@ -6,7 +6,7 @@ import { Adapter, trainAdapter } from '#src/adapter/index.js'
 import { dot, matrix, normalize, row } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import type { Matrix } from '#src/types.js'
-import { SMALL, tableOf, toyShop } from './toy.js'
+import { SMALL, tableOf, toyShop } from '../../dist/scripts/toys/toy-shop.js'
 
 function unitRows(rows: number, dim: number, seed: number): Matrix {
   const source = random(seed)

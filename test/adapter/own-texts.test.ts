@@ -5,8 +5,8 @@ import { packEpoch } from '#src/adapter/sequences.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import type { TestCase } from '#src/ranking.js'
+import { SMALL, tableOf } from '../../dist/scripts/toys/toy-shop.js'
 import type { Matrix } from '../../src/types.js'
-import { SMALL, tableOf } from './toy.js'
 
 const [PEOPLE, ITEMS, PARTS, GROUPS, DIM] = [150, 240, 5, 6, 64]
 

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { hubModelFolder } from '#src/encode/hub.js'
 import { Graph } from '#src/onnx/graph.js'
 import { serializeModel } from '#src/onnx/protobuf.js'
-import { codeOf, temporaryFolder, withHeader } from './support.js'
+import { withHeader } from '../../dist/scripts/toys/safetensors.js'
+import { codeOf, temporaryFolder } from './support.js'
 
 /** A hub on this machine: three files, and what was asked of it. */
 let server: Server

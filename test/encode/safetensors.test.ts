@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { bfloatToFloat, halfToFloat } from '#src/encode/half.js'
 import { jsonProblem, nestsDeeper } from '#src/encode/json-keys.js'
 import { requireSoundHeader, Safetensors } from '#src/encode/safetensors.js'
-import { codeOf, withHeader } from './support.js'
+import { withHeader } from '../../dist/scripts/toys/safetensors.js'
+import { codeOf } from './support.js'
 
 const f32 = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
 const one = (fields: object = {}) => ({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...fields } })

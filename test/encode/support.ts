@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -27,41 +27,6 @@ export async function codeOf(work: () => unknown): Promise<string | undefined> {
     if (!isTextrecError(error)) throw error
     return error.code
   }
-}
-
-export interface TensorSpec {
-  readonly shape: readonly number[]
-  readonly data: Float32Array
-}
-
-/** The bytes of a safetensors file with any header. */
-export function withHeader(
-  header: string | object,
-  data: Uint8Array = new Uint8Array(0),
-  claimed?: bigint,
-): Uint8Array {
-  const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header))
-  const bytes = new Uint8Array(8 + text.length + data.length)
-  new DataView(bytes.buffer).setBigUint64(0, claimed ?? BigInt(text.length), true)
-  bytes.set(text, 8)
-  bytes.set(data, 8 + text.length)
-  return bytes
-}
-
-export function writeSafetensors(path: string, tensors: ReadonlyMap<string, TensorSpec>): void {
-  const header: Record<string, unknown> = {}
-  let at = 0
-  for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] }
-    at += data.byteLength
-  }
-  const all = new Uint8Array(at)
-  at = 0
-  for (const { data } of tensors.values()) {
-    all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
-  }
-  writeFileSync(path, withHeader(header, all))
 }
 
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { resolveModel } from '#src/encode/resolve-model.js'
 import { type Random, random } from '#src/math/random.js'
 import { SAMPLE_SIZE } from '#src/recommend/scale.js'
-import { writeSafetensors } from '../encode/support.js'
-import { tinyModel } from '../encode/tiny-bert.js'
+import { safetensorsBytes } from '../../dist/scripts/toys/safetensors.js'
+import { tinyModel } from '../../dist/scripts/toys/tiny-bert.js'
 import { temporaryFolder } from './shelf.js'
 
 /** Standardised by all items as they are now: every change makes every taste anew. */
@@ -46,7 +46,7 @@ beforeAll(async () => {
   const { tokenizer } = await resolveModel('all-MiniLM-L6-v2', { hubDirectory: undefined })
   const tiny = tinyModel('bert', '', 'gelu')
   mkdirSync(model, { recursive: true })
-  writeSafetensors(join(model, 'model.safetensors'), tiny.tensors)
+  writeFileSync(join(model, 'model.safetensors'), safetensorsBytes(tiny.tensors))
   writeFileSync(join(model, 'config.json'), JSON.stringify(tiny.config))
   copyFileSync(tokenizer, join(model, 'tokenizer.json'))
 })

@@ -6,8 +6,8 @@ import { expect, test } from 'vitest'
 import { publishFolder, readManifest } from '#src/artifact/index.js'
 import { openEncoder } from '#src/encode/index.js'
 import { resolveModel } from '#src/encode/resolve-model.js'
-import { writeSafetensors } from '../encode/support.js'
-import { tinyModel } from '../encode/tiny-bert.js'
+import { safetensorsBytes } from '../../dist/scripts/toys/safetensors.js'
+import { tinyModel } from '../../dist/scripts/toys/tiny-bert.js'
 import { ITEMS, temporaryFolder } from './shelf.js'
 
 const library = new URL('../../dist/src/index.js', import.meta.url).href
@@ -17,7 +17,7 @@ async function writeModel(folder: string, activation: string): Promise<void> {
   const { tokenizer } = await resolveModel('all-MiniLM-L6-v2', { hubDirectory: undefined })
   const tiny = tinyModel('bert', '', activation)
   mkdirSync(folder, { recursive: true })
-  writeSafetensors(join(folder, 'model.safetensors'), tiny.tensors)
+  writeFileSync(join(folder, 'model.safetensors'), safetensorsBytes(tiny.tensors))
   writeFileSync(join(folder, 'config.json'), JSON.stringify(tiny.config))
   copyFileSync(tokenizer, join(folder, 'tokenizer.json'))
 }

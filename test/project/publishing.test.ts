@@ -9,8 +9,8 @@ import { textSpace, updateItemVectors } from '#src/project/item-vectors.js'
 import { liveState } from '#src/project/live-index.js'
 import { type ServedNow, upsertRecords } from '#src/project/updates.js'
 import { Store } from '#src/store/index.js'
-import { writeSafetensors } from '../encode/support.js'
-import { tinyModel } from '../encode/tiny-bert.js'
+import { safetensorsBytes } from '../../dist/scripts/toys/safetensors.js'
+import { tinyModel } from '../../dist/scripts/toys/tiny-bert.js'
 import { ITEMS, temporaryFolder } from './shelf.js'
 
 /** What happens when one process gives new items their vectors while another publishes another space. */
@@ -28,7 +28,7 @@ beforeAll(async () => {
   for (const [i, activation] of ['gelu', 'relu'].entries()) {
     const tiny = tinyModel('bert', '', activation)
     mkdirSync(MODELS[i], { recursive: true })
-    writeSafetensors(join(MODELS[i], 'model.safetensors'), tiny.tensors)
+    writeFileSync(join(MODELS[i], 'model.safetensors'), safetensorsBytes(tiny.tensors))
     writeFileSync(join(MODELS[i], 'config.json'), JSON.stringify(tiny.config))
     copyFileSync(tokenizer, join(MODELS[i], 'tokenizer.json'))
   }

@@ -1,8 +1,8 @@
-import type { AdapterData, TrainOptions } from '#src/adapter/index.js'
-import { matrix, normalize, row } from '#src/math/matrix.js'
-import { random } from '#src/math/random.js'
-import type { TestCase } from '#src/ranking.js'
-import type { InteractionTable, Matrix } from '#src/types.js'
+import type { AdapterData, TrainOptions } from '../../src/adapter/index.js'
+import { matrix, normalize, row } from '../../src/math/matrix.js'
+import { random } from '../../src/math/random.js'
+import type { TestCase } from '../../src/ranking.js'
+import type { InteractionTable, Matrix } from '../../src/types.js'
 
 export const ITEMS = 48
 
