@@ -144,6 +144,12 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
 
 /** @throws Unavailable without strace, or where it may not trace */
 export async function requireStrace(): Promise<void> {
-  const { code } = await new Child('strace', ['-o', '/dev/null', 'true']).ended.catch(() => ({ code: 1 }))
-  if (code !== 0) throw new Unavailable("'strace' is not installed, or may not trace processes here.")
+  const tried = await new Child('strace', ['-o', '/dev/null', 'true']).ended.catch(() => undefined)
+  if (tried === undefined)
+    throw new Unavailable(
+      "'strace' is not installed: install Debian's package of that name.",
+      'not installed',
+    )
+  if (tried.code !== 0)
+    throw new Unavailable(`Processes may not be traced here: ${tried.stderr.trim()}`, 'forbidden')
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from '../../src/index.js'
 import { shuffle } from '../../src/math/random.js'
@@ -7,7 +7,7 @@ import { Store } from '../../src/store/index.js'
 import { requireStrace, runStage, type StageRun } from './children.js'
 import { STAGES, type Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
-import { lineOf, type TortureContext, type TortureTest, Unavailable } from './test.js'
+import { lineOf, type TortureContext, type TortureTest } from './test.js'
 import { Trials } from './trials.js'
 
 /**
@@ -26,7 +26,11 @@ const CALLS = ['pwrite64', 'fsync', 'ftruncate', 'rename'] as const
 const ERRORS = ['ENOSPC', 'EIO'] as const
 /** Every N of a call up to here, sampled beyond. */
 const EVERY_UP_TO = 200
+const SAMPLED_BEYOND = 20
 const SIZES = 10
+
+/** One disturbance, to be carried out in any order. */
+type Trial = () => Promise<void>
 
 class DiskTest {
   private readonly counts = { runs: 0, refused: 0, unharmed: 0, untyped: 0, lost: 0, mismatched: 0 }
@@ -38,17 +42,30 @@ class DiskTest {
   async run() {
     await requireStrace()
     const started = performance.now()
-    const { short, log } = this.context
+    const { short, log, work, random, signal } = this.context
+    const refusal = refusalToMount(work)
+    const notes =
+      refusal === undefined ? [] : [`No full disk was tried: nothing may be mounted here (${refusal}).`]
+    const planned: Trial[] = []
     for (const stage of short ? (['import', 'index'] as const) : STAGES) {
-      await this.fullDisk(stage)
-      for (const call of short ? (['pwrite64', 'fsync'] as const) : CALLS) await this.failingCall(stage, call)
-      log(`${stage}: ${JSON.stringify(this.counts)}`)
+      if (refusal === undefined) planned.push(...(await this.fullDisks(stage)))
+      for (const call of short ? (['pwrite64', 'fsync'] as const) : CALLS)
+        planned.push(...(await this.failingCalls(stage, call)))
     }
-    return lineOf('disk', started, this.counts, ['untyped', 'lost', 'mismatched'], this.complaints)
+    // In random order: a test that is interrupted has seen something of everything.
+    for (const [i, trial] of shuffle(planned, random).entries()) {
+      if (signal.aborted) {
+        notes.push(`interrupted after ${i} of ${planned.length} runs`)
+        break
+      }
+      await trial()
+      if (i % 20 === 19) log(`${i + 1} of ${planned.length}: ${JSON.stringify(this.counts)}`)
+    }
+    return lineOf('disk', started, this.counts, ['untyped', 'lost', 'mismatched'], this.complaints, notes)
   }
 
-  /** Runs the stage on file systems between what its project takes and what it needs. */
-  private async fullDisk(stage: Stage): Promise<void> {
+  /** The stage on file systems between what its project takes and what it needs. */
+  private async fullDisks(stage: Stage): Promise<Trial[]> {
     const probe = await this.trials.project(stage, 'int8', join(this.context.work, `${stage}-probe`))
     const least = Math.ceil(bytesIn(probe) / 1024) + 64
     const run = await runStage(this.trials.call(stage, 'int8', probe))
@@ -57,10 +74,10 @@ class DiskTest {
     const most = Math.ceil((2 * bytesIn(probe)) / 1024) + 4096
     rmSync(probe, { recursive: true, force: true })
     const steps = this.context.short ? [3] : Array.from({ length: SIZES }, (_, i) => i)
-    for (const step of steps) {
+    return steps.map((step) => async () => {
       const size = Math.round(least + ((most - least) * step) / SIZES)
       const folder = join(this.context.work, `${stage}-${size}k`)
-      await this.trials.project('import', 'int8', folder)
+      mkdirSync(folder)
       mount(folder, size)
       try {
         const project = await this.trials.project(stage, 'int8', join(folder, 'project'))
@@ -70,47 +87,33 @@ class DiskTest {
       } finally {
         unmount(folder)
       }
-    }
+    })
   }
 
-  /** Fails the N-th such call of each thread, once and for good. */
-  private async failingCall(stage: Stage, call: (typeof CALLS)[number]): Promise<void> {
-    const { random, short, signal } = this.context
+  /** The N-th such call of each thread fails, and so does every one after it. */
+  private async failingCalls(stage: Stage, call: (typeof CALLS)[number]): Promise<Trial[]> {
+    const { random, short } = this.context
     const count = await this.countOf(stage, call)
     const all = Array.from({ length: count }, (_, i) => i + 1)
-    const early = all.filter((n) => n <= EVERY_UP_TO)
-    const late = shuffle(
-      all.filter((n) => n > EVERY_UP_TO),
-      random,
-    ).slice(0, 20)
-    const chosen = short ? shuffle(all, random).slice(0, 1) : [...early, ...late]
-    for (const n of chosen) {
-      for (const error of short ? [ERRORS[random.integer(2)]] : ERRORS) {
-        signal.throwIfAborted()
-        const project = await this.trials.project(
-          stage,
-          'int8',
-          join(this.context.work, `${stage}-${call}-${n}`),
-        )
-        const inject = `inject=${call}:error=${error}:when=${n}+`
-        const run = await runStage(this.trials.call(stage, 'int8', project), {
-          under: [
-            'strace',
-            '-f',
-            '--seccomp-bpf',
-            '-qq',
-            '-o',
-            '/dev/null',
-            '-e',
-            `trace=${call}`,
-            '-e',
-            inject,
-          ],
-          env: { UV_THREADPOOL_SIZE: '1' },
-        })
-        await this.judge(stage, `${stage} with ${error} from ${call} ${n} on`, project, run, () => undefined)
-      }
-    }
+    const late = shuffle(all.slice(EVERY_UP_TO), random).slice(0, SAMPLED_BEYOND)
+    const chosen = short ? shuffle(all, random).slice(0, 1) : [...all.slice(0, EVERY_UP_TO), ...late]
+    return chosen.flatMap((n) => {
+      // Where there are hundreds the two take turns.
+      const turns = short || call === 'pwrite64'
+      const errors = turns ? [ERRORS[short ? random.integer(2) : n % 2]] : ERRORS
+      return errors.map((error) => () => this.failingCall(stage, call, n, error))
+    })
+  }
+
+  private async failingCall(stage: Stage, call: string, n: number, error: string): Promise<void> {
+    const folder = join(this.context.work, `${stage}-${call}-${n}-${error}`)
+    const project = await this.trials.project(stage, 'int8', folder)
+    const inject = `inject=${call}:error=${error}:when=${n}+`
+    const run = await runStage(this.trials.call(stage, 'int8', project), {
+      under: ['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject],
+      env: { UV_THREADPOOL_SIZE: '1' },
+    })
+    await this.judge(stage, `${stage} with ${error} from ${call} ${n} on`, project, run, () => undefined)
   }
 
   /** How often the busiest thread of an undisturbed run makes the call on the project's files. */
@@ -198,9 +201,21 @@ class DiskTest {
 
 function command(program: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
-  if (status !== 0)
-    throw new Unavailable(`'${program} ${args.join(' ')}' is refused here: ${error?.message ?? stderr}`)
+  if (status !== 0) throw new Error(`'${program} ${args.join(' ')}' failed: ${error?.message ?? stderr}`)
   return stdout
+}
+
+/** Why no file system can be mounted here; undefined where one can. */
+function refusalToMount(work: string): string | undefined {
+  const folder = join(work, 'tried')
+  mkdirSync(folder)
+  try {
+    mount(folder, 64)
+    unmount(folder)
+    return undefined
+  } catch (error) {
+    return (error as Error).message.trim()
+  }
 }
 
 const bytesIn = (folder: string): number => Number(command('du', '-sb', folder).split('\t')[0])

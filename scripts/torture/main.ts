@@ -47,11 +47,12 @@ function seedOf(name: string, seed: number): number {
   return hash >>> 0
 }
 
-function printed({ name, counts, failed, seconds, notes }: TortureLine): string {
+function printed({ name, counts, failed, skipped, seconds, notes }: TortureLine): string {
   const figures = Object.entries(counts)
     .map(([what, count]) => `${count} ${what}`)
     .join(' / ')
-  const line = `${failed ? 'FAILED' : 'ok    '}  ${name.padEnd(9)}  ${figures}  (${seconds.toFixed(1)} s)`
+  const verdict = failed ? 'FAILED ' : skipped ? 'skipped' : 'ok     '
+  const line = `${verdict}  ${name.padEnd(9)}  ${figures}  (${seconds.toFixed(1)} s)`
   return [line, ...notes.map((note) => `        ${note}`)].join('\n')
 }
 
@@ -71,15 +72,13 @@ async function runOne(
     if (!line.failed) rmSync(work, { recursive: true, force: true })
     return line.failed ? { ...line, notes: [...line.notes, `Its remains: ${work}`] } : line
   } catch (error) {
-    const skipped = error instanceof Unavailable && process.env.CI === undefined
-    const why = error instanceof Unavailable ? error.message : ((error as Error).stack ?? String(error))
-    return {
-      name,
-      counts: {},
-      failed: !skipped,
-      seconds: (performance.now() - started) / 1000,
-      notes: [skipped ? `skipped: ${why}` : `${why}\nIts remains: ${work}`],
+    const seconds = (performance.now() - started) / 1000
+    if (error instanceof Unavailable) {
+      const failed = error.why === 'not installed' && process.env.CI !== undefined
+      return { name, counts: {}, failed, skipped: true, seconds, notes: [error.message] }
     }
+    const why = (error as Error).stack ?? String(error)
+    return { name, counts: {}, failed: true, seconds, notes: [`${why}\nIts remains: ${work}`] }
   }
 }
 

@@ -29,6 +29,9 @@ const TRACED = (held: string | undefined): readonly string[] => [
   ...(held === undefined ? [] : ['-e', `inject=${held}:delay_exit=${HELD}`]),
 ]
 
+/** Of each stage. */
+const MOST_POINTS = 60
+
 /** Before that only the tracer's id is known, and killing the tracer sets the traced free. */
 const hasBegun = (child: Child): boolean => child.pid !== child.process.pid
 
@@ -43,25 +46,27 @@ class PointsTest {
   async run() {
     await requireStrace()
     const started = performance.now()
-    for (const stage of STAGES) await this.stage(stage)
+    const { random, short, signal, log } = this.context
+    const chosen: { readonly stage: Stage; readonly point: number; readonly what: string }[] = []
+    for (const stage of STAGES) {
+      const all = (await this.pointsOf(stage)).map((what, point) => ({ stage, point, what }))
+      const some = shuffle(all, random).slice(0, short ? 1 : MOST_POINTS)
+      chosen.push(...some)
+      this.notes.push(`${stage}: ${some.length} of ${all.length} points`)
+      log(this.notes.at(-1) as string)
+    }
+    // In random order: a test that is interrupted has seen something of every stage.
+    for (const { stage, point, what } of shuffle(chosen, random)) {
+      if (signal.aborted) {
+        this.notes.push('interrupted before its end')
+        break
+      }
+      await this.killAt(stage, point, what)
+      if (this.counts.points % 20 === 0) log(JSON.stringify(this.counts))
+    }
     if (this.counts.kills < 0.8 * this.counts.points) this.complaints.push('Too few points were hit.')
     const none = ['lost', 'duplicated', 'mismatched']
     return lineOf('points', started, this.counts, none, this.complaints, this.notes)
-  }
-
-  private async stage(stage: Stage): Promise<void> {
-    const { random, short, signal, log } = this.context
-    const all = await this.pointsOf(stage)
-    const chosen = shuffle(
-      Array.from({ length: all.length }, (_, i) => i),
-      random,
-    ).slice(0, short ? 1 : 60)
-    for (const point of chosen) {
-      signal.throwIfAborted()
-      await this.killAt(stage, point, all[point])
-    }
-    this.notes.push(`${stage}: ${chosen.length} of ${all.length} points`)
-    log(this.notes.at(-1) as string)
   }
 
   /** The system calls on the project's files that an undisturbed run makes, in their order. */

@@ -20,6 +20,8 @@ export interface TortureLine {
   /** In the order in which they are printed. */
   readonly counts: { readonly [what: string]: number }
   readonly failed: boolean
+  /** Nothing was put to the test: the notes say why. */
+  readonly skipped?: boolean
   readonly seconds: number
   /** One sentence each: what went wrong and where its remains lie, or what the counts do not say. */
   readonly notes: readonly string[]
@@ -34,10 +36,17 @@ export interface TortureTest {
 }
 
 /**
- * Thrown by a test that this machine cannot run: no privilege, no strace. Said plainly and skipped; under `CI`,
- * where everything is installed, a failure.
+ * Thrown by a test that this machine cannot run. Said plainly and skipped, but what could be installed is a failure
+ * under `CI`. What the machine forbids (tracing, mounting) is not: no installation gives a container more rights.
  */
-export class Unavailable extends Error {}
+export class Unavailable extends Error {
+  constructor(
+    message: string,
+    readonly why: 'not installed' | 'forbidden',
+  ) {
+    super(message)
+  }
+}
 
 /** A line from its counts; `failed` unless every count named in `none` is zero and there is no complaint. */
 export function lineOf(

@@ -22,7 +22,7 @@ export class Trials {
 
   private constructor(
     private readonly folder: string,
-    private readonly size: Size,
+    readonly size: Size,
   ) {
     this.templates = new Templates(join(folder, 'templates'), size)
   }
