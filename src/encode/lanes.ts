@@ -27,10 +27,17 @@ interface Job {
 
 /** Calls that a lane has at a time: one that it computes and one that it finds when it is done. */
 const CALLS_PER_LANE = 2
-/** So many texts are worth starting another lane for, which takes half a second and the memory of a model. */
-const MANY_TEXTS = 64
+/**
+ * Texts of so many characters together are worth another lane, which takes half a second to open and the memory
+ * of a model; a question or a changed item is not.
+ */
+const MUCH_WORK = 4096
 /** Lanes beyond the first end after so long without work. */
 const IDLE_MILLISECONDS = 10_000
+
+/** Every text costs something beside its length: special tokens, and its share of a call. */
+const isMuch = ({ texts }: EncodeRequest) =>
+  texts.reduce((sum, { length }) => sum + length + 10, 0) >= MUCH_WORK
 
 /**
  * The same encoder in one thread or in several: one tokenizes or waits for its operators' threads while another
@@ -86,7 +93,7 @@ export class Lanes {
   private assign(): void {
     while (this.waiting.length > 0) {
       const free = this.held.reduce((best, held) => (held.calls < best.calls ? held : best))
-      if (free.calls > 0 && this.waiting[0].request.texts.length >= MANY_TEXTS) this.openAnother()
+      if (free.calls > 0 && isMuch(this.waiting[0].request)) this.openAnother()
       if (free.calls === CALLS_PER_LANE) return
       this.track(this.work(free, this.waiting.shift() as Job))
     }

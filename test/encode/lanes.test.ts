@@ -30,7 +30,10 @@ class HandLane implements Lane {
   }
 }
 
-const textsOf = (count: number): EncodeRequest => ({ texts: Array(count).fill('a'), kind: 'passage' })
+const textsOf = (count: number): EncodeRequest => ({
+  texts: Array(count).fill('some forty characters, a title at the most'),
+  kind: 'passage',
+})
 const settled = () => vi.advanceTimersByTimeAsync(0)
 
 function two() {
