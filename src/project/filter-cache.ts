@@ -1,6 +1,6 @@
-import type { Filter, Store } from '../store/index.js'
+import type { Filter, KeySet, Store } from '../store/index.js'
 
-/** Filters whose items are kept; the one used longest ago goes first. 4 bytes per item that passes. */
+/** Filters whose items are kept; the one used longest ago goes first. A byte per item of the catalogue. */
 const MOST_KEPT = 64
 
 /**
@@ -8,25 +8,30 @@ const MOST_KEPT = 64
  * anything in the catalogue changes, whoever changed it.
  */
 export class FilterCache {
-  private readonly kept = new Map<string, Int32Array>()
+  private readonly kept = new Map<string, KeySet>()
   private counter = -1
 
   constructor(private readonly store: Store) {}
 
-  /** Keys that pass, ascending: do not change them. Undefined without a filter. @throws OPTION_INVALID */
+  /** Keys of `itemsOf`, ascending: do not change them. @throws OPTION_INVALID */
   keysOf(filter: unknown): Int32Array | undefined {
+    return this.itemsOf(filter)?.keys
+  }
+
+  /** What passes. Undefined without a filter. @throws OPTION_INVALID */
+  itemsOf(filter: unknown): KeySet | undefined {
     if (filter === undefined) return undefined
     const counter = this.store.changeCounter()
     if (counter !== this.counter) this.kept.clear()
     this.counter = counter
     const name = nameOf(filter)
     const known = name === undefined ? undefined : this.kept.get(name)
-    const keys = known ?? this.store.filterItems(filter as Filter)
-    if (name === undefined) return keys
+    const items = known ?? this.store.itemsPassing(filter as Filter)
+    if (name === undefined) return items
     this.kept.delete(name)
-    this.kept.set(name, keys)
+    this.kept.set(name, items)
     if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value as string)
-    return keys
+    return items
   }
 }
 

@@ -228,7 +228,7 @@ export class Recommending {
     const blocked = new Set<number>(block.map((id) => requireItem(this.store, id)))
     return {
       k,
-      allowed: this.filters.keysOf(filter),
+      allowed: this.filters.itemsOf(filter),
       excludeSeen,
       diversity,
       atMostPer: list(options.atMostPer),

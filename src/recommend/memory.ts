@@ -1,4 +1,5 @@
-import type { Neighbours, VectorIndex } from '../vector-index/index.js'
+import type { KeySet } from '../store/index.js'
+import type { Neighbours, Survey, VectorIndex } from '../vector-index/index.js'
 
 /** What has become of the item vectors, as numbered by the store. */
 export interface Changes {
@@ -12,6 +13,13 @@ export interface Changes {
 const SPARE = 16
 /** Lists of one person, of different lengths. */
 const MOST_HELD = 3
+/** Keys around a person that are kept: 8 kB, and enough for a filter that one item in twenty passes. */
+const AROUND = 2048
+/** A filter is tried on them where so many times what is wanted may be expected to pass. */
+const PASSING_AT_LEAST = 1.5
+
+/** Scoring more changed items one by one takes as long as a look at all of them. */
+const MOST_CHANGED = 1024
 
 interface Remembered {
   readonly wanted: number
@@ -21,18 +29,35 @@ interface Remembered {
   readonly floor: number
 }
 
+interface Surveyed extends Pick<Survey, 'around' | 'bound'> {
+  readonly sequence: number
+}
+
 /**
  * What the index said about a person, so that asking for them again costs no search. As items change, the
- * list is put right: what changed is scored again, and takes the place that a search would give it.
+ * list is put right: what changed is scored again, and takes the place that a search would give it. Filters are
+ * answered from the keys around the person: every other item scores below a known bound, so what lies above it
+ * and passes is what a search would find; where that is too little, the index is searched.
  */
 export class Memory {
   /** By how many were wanted, the last asked for last. */
   private readonly held = new Map<number, Remembered>()
+  private surveyed: Surveyed | undefined
 
   constructor(private readonly changes: Changes) {}
 
-  /** The nearest vectors, `wanted` of them where there are as many. @param vector the person; always the same one */
-  async nearest(index: VectorIndex, vector: Float32Array, wanted: number): Promise<Neighbours> {
+  /**
+   * The nearest vectors, `wanted` of them where there are as many: what `index.search` says.
+   * @param vector the person; always the same one
+   * @param allowed all keys when absent
+   */
+  async nearest(
+    index: VectorIndex,
+    vector: Float32Array,
+    wanted: number,
+    allowed?: KeySet,
+  ): Promise<Neighbours> {
+    if (allowed !== undefined) return this.passing(index, vector, wanted, allowed)
     const held = this.held.get(wanted)
     const kept = held === undefined ? undefined : this.broughtUpToDate(index, vector, held)
     if (kept !== undefined) {
@@ -40,12 +65,61 @@ export class Memory {
       return first(kept.neighbours, wanted)
     }
     const { sequence } = this.changes
-    const neighbours = await index.search(vector, wanted + SPARE)
+    const neighbours = await this.survey(index, vector, wanted + SPARE)
     const isAll = neighbours.keys.length < wanted + SPARE
     const floor = isAll ? Number.NEGATIVE_INFINITY : (neighbours.scores.at(-1) as number)
     // What changed while we waited may have been missed.
     if (this.changes.sequence === sequence) this.keep({ wanted, sequence, neighbours, floor })
     return first(neighbours, wanted)
+  }
+
+  private async passing(
+    index: VectorIndex,
+    vector: Float32Array,
+    wanted: number,
+    allowed: KeySet,
+  ): Promise<Neighbours> {
+    if (allowed.size * AROUND > PASSING_AT_LEAST * wanted * index.size) {
+      if (this.changedSinceSurvey() === undefined) await this.survey(index, vector, 1)
+      const known = this.amongSurveyed(index, vector, wanted, allowed)
+      if (known !== undefined) return known
+    }
+    return index.search(vector, wanted, { allowed })
+  }
+
+  private async survey(index: VectorIndex, vector: Float32Array, k: number): Promise<Neighbours> {
+    const { sequence } = this.changes
+    const { around, bound, nearest } = await index.survey(vector, k, AROUND)
+    if (this.changes.sequence === sequence) this.surveyed = { around, bound, sequence }
+    return nearest
+  }
+
+  /** Undefined where there is no survey, or one that is as good as none. */
+  private changedSinceSurvey(): readonly number[] | undefined {
+    const changed = this.surveyed && this.changes.since(this.surveyed.sequence)
+    return changed === undefined || changed.length > MOST_CHANGED ? undefined : changed
+  }
+
+  /** Undefined where there are too few that pass and are certain. */
+  private amongSurveyed(
+    index: VectorIndex,
+    vector: Float32Array,
+    wanted: number,
+    allowed: KeySet,
+  ): Neighbours | undefined {
+    const changed = this.changedSinceSurvey()
+    if (this.surveyed === undefined || changed === undefined) return undefined
+    const { around, bound } = this.surveyed
+    const keys = around.filter((key) => allowed.has(key))
+    const known =
+      changed.length === 0 ? keys : new Set([...keys, ...changed.filter((key) => allowed.has(key))])
+    const entries: { key: number; score: number }[] = []
+    for (const key of known) {
+      const score = index.score(vector, key)
+      if (score !== undefined && score >= bound) entries.push({ key, score })
+    }
+    if (entries.length < wanted && bound !== Number.NEGATIVE_INFINITY) return undefined
+    return first(neighboursOf(entries), wanted)
   }
 
   private keep(one: Remembered): void {
@@ -77,12 +151,16 @@ export class Memory {
     }
     const isAll = held.floor === Number.NEGATIVE_INFINITY
     if (isAll ? entries.length > 4 * held.wanted + SPARE : entries.length < held.wanted) return undefined
-    entries.sort((a, b) => b.score - a.score || a.key - b.key)
-    const neighbours = {
-      keys: Int32Array.from(entries, ({ key }) => key),
-      scores: Float32Array.from(entries, ({ score }) => score),
-    }
-    return { ...held, sequence, neighbours }
+    return { ...held, sequence, neighbours: neighboursOf(entries) }
+  }
+}
+
+/** Best first, equal scores by the smaller key. */
+function neighboursOf(entries: { readonly key: number; readonly score: number }[]): Neighbours {
+  entries.sort((a, b) => b.score - a.score || a.key - b.key)
+  return {
+    keys: Int32Array.from(entries, ({ key }) => key),
+    scores: Float32Array.from(entries, ({ score }) => score),
   }
 }
 

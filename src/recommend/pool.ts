@@ -1,4 +1,5 @@
 import { row } from '../math/matrix.js'
+import type { KeySet } from '../store/index.js'
 import type { Matrix } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
 import { find } from './crowd.js'
@@ -17,8 +18,8 @@ export interface Pool {
 
 /** Where to look. */
 export interface Range {
-  /** Keys that may answer, ascending; all may when absent. */
-  readonly allowed: Int32Array | undefined
+  /** What may answer; all may when absent. */
+  readonly allowed: KeySet | undefined
   /** Sets of keys that a rule lifts: their best are wanted too, though the whole catalogue's best may hide them. */
   readonly lifted: readonly Int32Array[]
   /** Keys that cannot answer, whatever their score: so many more are fetched. */
@@ -40,7 +41,7 @@ export async function gather(
   const text = new Map<number, number>()
   const keys = new Set<number>()
   const fetched = depth + hidden
-  const raised = lifted.map((set) => (allowed === undefined ? set : intersection(set, allowed)))
+  const raised = lifted.map((set) => (allowed === undefined ? set : set.filter((key) => allowed.has(key))))
   let lowest = Number.NEGATIVE_INFINITY
   let exhausted = true
   if (taste.vector !== undefined) {
@@ -64,7 +65,7 @@ export async function gather(
   let highestLeft = Number.NEGATIVE_INFINITY
   if (taste.opinions !== undefined) {
     const { opinions } = taste
-    const passes = (key: number) => allowed === undefined || find(allowed, key) !== -1
+    const passes = (key: number) => allowed === undefined || allowed.has(key)
     const best = opinions.best(fetched, passes)
     for (const key of best) keys.add(key)
     if (best.length === fetched) {
@@ -91,11 +92,11 @@ function search(
   { memory }: Taste,
   vector: Float32Array,
   count: number,
-  allowed: Int32Array | undefined,
+  allowed: KeySet | undefined,
 ): Promise<Neighbours> {
-  return memory !== undefined && allowed === undefined
-    ? memory.nearest(index, vector, count)
-    : index.search(vector, count, { allowed })
+  return memory === undefined
+    ? index.search(vector, count, { allowed })
+    : memory.nearest(index, vector, count, allowed)
 }
 
 /** The same first look for many people at once. @returns what `gather` takes as `nearest`, per person */
@@ -103,7 +104,7 @@ export async function nearestForMany(
   index: VectorIndex,
   tastes: readonly Taste[],
   fetched: readonly number[],
-  allowed: Int32Array | undefined,
+  allowed: KeySet | undefined,
 ): Promise<(Neighbours | undefined)[]> {
   const asked = Array.from(tastes.keys()).filter((i) => tastes[i].vector !== undefined)
   if (asked.length === 0) return tastes.map(() => undefined)
@@ -132,10 +133,4 @@ export function textScore(
   key: number,
 ): number | undefined {
   return person === undefined ? undefined : index.score(person, key)
-}
-
-/** Of two ascending lists. */
-export function intersection(a: Int32Array, b: Int32Array): Int32Array {
-  const [short, long] = a.length < b.length ? [a, b] : [b, a]
-  return short.filter((key) => find(long, key) !== -1)
 }

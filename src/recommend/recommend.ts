@@ -1,4 +1,4 @@
-import type { Store, StoredItem } from '../store/index.js'
+import type { KeySet, Store, StoredItem } from '../store/index.js'
 import type { Basis, RecommendedItem } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
 import { namesOf } from './answers.js'
@@ -15,8 +15,8 @@ export interface Shelf {
 }
 
 export interface Question extends Omit<Rules, 'hidden'> {
-  /** Keys that may answer, ascending; all may when absent. */
-  readonly allowed: Int32Array | undefined
+  /** What may answer; all may when absent. */
+  readonly allowed: KeySet | undefined
   readonly blocked: ReadonlySet<number>
   readonly excludeSeen: boolean
 }
@@ -84,7 +84,7 @@ async function recommendOne(
   for (;;) {
     let picks = applyRules(pool, rules, facts, pinned)
     if (picks.length < k && pool.complete) {
-      picks = applyRules(withTheRest(pool, allowed ?? store.filterItems({})), rules, facts, pinned)
+      picks = applyRules(withTheRest(pool, allowed?.keys ?? store.filterItems({})), rules, facts, pinned)
     }
     const removed = picks.filter(({ key }) => !facts.exists(key))
     if (removed.length > 0) {
@@ -145,7 +145,7 @@ class Facts implements ItemFacts {
   vectorOf = (key: number): Float32Array | undefined => this.shelf.index.vector(key)
 
   valuesOf = (key: number, attribute: string): readonly string[] => {
-    const value = this.item(key)?.attributes?.[attribute]
+    const value = this.item(key)?.attributes?.[attribute] ?? this.shelf.store.derived.of(key, attribute)
     if (value === undefined) return []
     return Array.isArray(value) ? [...new Set(value.map(String))] : [String(value)]
   }

@@ -1,8 +1,34 @@
 import type { Connection, Value } from './sqlite.js'
 import type { State } from './state.js'
 
-/** A set of items: [largest key + 1], 1 at the key of every member. */
+/** A set of items: [largest key + 1 or more], 1 at the key of every member. */
 export type Bits = Uint8Array
+
+/** A set of items that does not change: asked by its mask, listed only where a list is wanted. */
+export class KeySet {
+  readonly size: number
+  private list: Int32Array | undefined
+
+  constructor(readonly mask: Bits) {
+    this.size = count(mask)
+  }
+
+  static of(keys: Int32Array): KeySet {
+    const mask = new Uint8Array(keys.reduce((most, key) => Math.max(most, key), 0) + 1)
+    for (const key of keys) mask[key] = 1
+    return new KeySet(mask)
+  }
+
+  has(key: number): boolean {
+    return this.mask[key] === 1
+  }
+
+  /** Ascending: do not change them. */
+  get keys(): Int32Array {
+    this.list ??= keysOf(this.mask, this.size)
+    return this.list
+  }
+}
 
 const COMMA = 44
 const ZERO = 48
@@ -47,9 +73,10 @@ export class AllItems {
     return this.bits
   }
 
-  /** Inside a read transaction: the length of a set of items. */
+  /** Inside a read transaction: the length of a set of items, in whole words of four bytes. */
   size(): number {
-    return (this.db.prepareRaw<[number | null]>('SELECT max(item) FROM item_state').get()?.[0] ?? 0) + 1
+    const largest = this.db.prepareRaw<[number | null]>('SELECT max(item) FROM item_state').get()?.[0] ?? 0
+    return 4 * Math.ceil((largest + 1) / 4)
   }
 }
 
@@ -73,9 +100,23 @@ export function without(a: Bits, b: Bits): Bits {
   return bits
 }
 
-export function keysOf(bits: Bits): Int32Array {
-  const keys = new Int32Array(bits.length)
-  let count = 0
-  for (let key = 0; key < bits.length; key++) if (bits[key] === 1) keys[count++] = key
-  return keys.slice(0, count)
+function keysOf(bits: Bits, size: number): Int32Array {
+  const keys = new Int32Array(size)
+  let found = 0
+  for (let key = 0; found < size; key++) if (bits[key] === 1) keys[found++] = key
+  return keys
+}
+
+/** Four bytes at a time: no byte of a sum of 255 words overflows. */
+function count(bits: Bits): number {
+  const words = new Uint32Array(bits.buffer, bits.byteOffset, bits.length >> 2)
+  let total = 0
+  for (let start = 0; start < words.length; start += 255) {
+    let sum = 0
+    const end = Math.min(words.length, start + 255)
+    for (let i = start; i < end; i++) sum = (sum + words[i]) >>> 0
+    total += (sum & 255) + ((sum >>> 8) & 255) + ((sum >>> 16) & 255) + (sum >>> 24)
+  }
+  for (let key = words.length * 4; key < bits.length; key++) total += bits[key]
+  return total
 }

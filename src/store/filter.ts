@@ -1,6 +1,6 @@
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
-import { type AllItems, addKeys, type Bits, both, either, keysOf, without } from './bits.js'
+import { type AllItems, addKeys, type Bits, both, either, KeySet, without } from './bits.js'
 import type { Columns } from './columns.js'
 import type { Connection, Value } from './sqlite.js'
 
@@ -53,17 +53,17 @@ const LOGIC = ['$and', '$or', '$not']
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/
 
 /**
- * The keys of all items that pass, in ascending order.
+ * All items that pass.
  * Every test is one look-up in an index of attribute values; what they find is combined as bits, one per key.
  * SQL is put together from constants only: whatever the filter says is a bound value.
  * @throws OPTION_INVALID naming the place in the filter.
  */
-export function filterItems(db: Connection, all: AllItems, columns: Columns, filter: Filter): Int32Array {
+export function filterItems(db: Connection, all: AllItems, columns: Columns, filter: Filter): KeySet {
   return db.read(() => {
     const evaluation = new Evaluation(db, all, columns)
     const bits = evaluation.document(filter, 'filter', 0)
     evaluation.requireKnown()
-    return keysOf(bits)
+    return new KeySet(bits)
   })
 }
 

@@ -1,4 +1,5 @@
 /** The catalogue: the only folder that knows SQL. */
+export { KeySet } from './bits.js'
 export type { PlannedText } from './embeddings.js'
 export type { Filter, FilterTests, FilterValue } from './filter.js'
 export type { ForgetCounts, ForgetOptions } from './forget.js'

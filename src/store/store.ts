@@ -1,7 +1,7 @@
 import type { Attributes, InteractionTable, ItemKey, Matrix, TimeKind, UserKey } from '../types.js'
 import { AttributeRows } from './attributes.js'
 import { type BackupOptions, backupCatalog } from './backup.js'
-import { AllItems } from './bits.js'
+import { AllItems, type KeySet } from './bits.js'
 import { checkCatalog } from './check.js'
 import { Columns } from './columns.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
@@ -273,9 +273,14 @@ export class Store {
     return readHistory(this.db, user)
   }
 
-  /** Keys of the items that pass, ascending. @throws OPTION_INVALID naming the place in the filter. */
-  filterItems(filter: Filter): Int32Array {
+  /** The items that pass. @throws OPTION_INVALID naming the place in the filter. */
+  itemsPassing(filter: Filter): KeySet {
     return filterItems(this.db, this.allItems, this.columns, filter)
+  }
+
+  /** Their keys, ascending. @throws as `itemsPassing` */
+  filterItems(filter: Filter): Int32Array {
+    return this.itemsPassing(filter).keys
   }
 
   /** Items by words (BM25 over title, description and reviews), best first, ties by the smaller key. */

@@ -11,11 +11,11 @@ import {
   checkStoredRow,
   unitQuery,
 } from './checks.js'
-import { rowFilter } from './filter.js'
+import { passesAtMost, rowFilter } from './filter.js'
 import { type QuantizedRows, quantizeQuery } from './quantize.js'
 import { Rows } from './rows.js'
-import { floorOf, offerAll, offerPart, partOf } from './select.js'
-import type { Allowed, Neighbours, SearchOptions, VectorIndex } from './types.js'
+import { floorOf, offerAll, offerPart, partOf, survey } from './select.js'
+import type { Allowed, Neighbours, SearchOptions, Survey, VectorIndex } from './types.js'
 
 /** So many rows that are in no block are searched by a plain loop (0.1 ms); beyond it they become a block. */
 export const LOOSE_ROWS = 512
@@ -31,6 +31,8 @@ export interface ExactOptions {
 interface Question {
   readonly unit: Float32Array
   readonly best: Best
+  /** What a survey is after, and finds. */
+  readonly around?: { readonly wanted: number; readonly keys: number[]; bound: number }
 }
 
 interface State {
@@ -143,7 +145,7 @@ export class ExactIndex implements VectorIndex {
     await this.seal()
     const { rows, blocks } = this.state
     const questions = units.map((unit) => ({ unit, best: new Best(Math.min(k, rows.live)) }))
-    const few = options.allowed instanceof Int32Array && options.allowed.length <= rows.live * FEW
+    const few = passesAtMost(options.allowed, rows.live * FEW)
     const isFast = ({ unit }: { unit?: Float32Array }) => unit !== undefined && !few && blocks.length > 0
     const plain = questions.filter((question) => !isFast(question))
     if (plain.length > 0 && k > 0) {
@@ -154,6 +156,23 @@ export class ExactIndex implements VectorIndex {
     const fast = questions.filter(isFast) as Question[]
     if (fast.length > 0 && k > 0) await this.searchBlocks({ rows, blocks }, fast, options.allowed)
     return questions.map(({ best }) => best.take())
+  }
+
+  async survey(query: Float32Array, k: number, wanted: number): Promise<Survey> {
+    checkNeighbourCount(k)
+    const unit = unitQuery(query, this.dim)
+    if (this.closed) throw closedError()
+    await this.seal()
+    const { rows, blocks } = this.state
+    if (unit === undefined || blocks.length === 0) {
+      const nearest = await this.search(query, k)
+      const around = rows.keys.subarray(0, rows.count).filter((key) => key !== 0)
+      return { nearest, around, bound: Number.NEGATIVE_INFINITY }
+    }
+    const around = { wanted, keys: [] as number[], bound: Number.NEGATIVE_INFINITY }
+    const question = { unit, best: new Best(Math.min(k, rows.live)), around }
+    await this.searchBlocks({ rows, blocks }, [question], undefined)
+    return { nearest: question.best.take(), around: Int32Array.from(around.keys), bound: around.bound }
   }
 
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix } {
@@ -196,13 +215,18 @@ export class ExactIndex implements VectorIndex {
         // No waiting from here to the end of the batch: a row that is replaced meanwhile would be missed in
         // its old place and its new one.
         const filter = rowFilter(rows, allowed)
-        batch.forEach(({ unit, best }, i) => {
+        batch.forEach(({ around, best, unit }, i) => {
           const parts = blocks.map((block, b) => partOf(block, results[b], i))
           const floor = floorOf(rows, parts, unit, best.k, filter)
           for (let one = rowsIn(blocks); one < rows.count; one++) {
             if (filter.test(one)) best.offer(rows.score(unit, one), rows.keys[one])
           }
           for (const part of parts) offerPart(rows, part, { unit, ...forms[i] }, floor, filter, best)
+          if (around === undefined) return
+          around.bound = survey(rows, parts, forms[i], around.wanted, around.keys)
+          for (let one = rowsIn(blocks); one < rows.count; one++) {
+            if (rows.keys[one] !== 0) around.keys.push(rows.keys[one])
+          }
         })
         blocks.forEach((block, b) => {
           block.reuse(results[b])

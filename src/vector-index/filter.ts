@@ -18,10 +18,26 @@ export function rowFilter(rows: Rows, allowed: Allowed | undefined): RowFilter {
     return { test, atMost: rows.live, list: () => collect(rows.count, test) }
   }
   if (allowed instanceof Int32Array) return listFilter(rows, allowed)
-  const test =
-    typeof allowed === 'function'
-      ? (row: number) => rows.keys[row] !== 0 && allowed(rows.keys[row])
-      : (row: number) => rows.keys[row] !== 0 && allowed[rows.keys[row]] === 1
+  if (typeof allowed === 'object' && 'mask' in allowed) {
+    return {
+      ...maskFilter(rows, allowed.mask),
+      atMost: Math.min(allowed.size, rows.live),
+      list: () => rowsOf(rows, allowed.keys),
+    }
+  }
+  if (allowed instanceof Uint8Array) return maskFilter(rows, allowed)
+  const test = (row: number) => rows.keys[row] !== 0 && allowed(rows.keys[row])
+  return { test, atMost: rows.live, list: () => collect(rows.count, test) }
+}
+
+/** Whether a filter is known to let so few pass. */
+export function passesAtMost(allowed: Allowed | undefined, few: number): boolean {
+  if (allowed instanceof Int32Array) return allowed.length <= few
+  return typeof allowed === 'object' && 'mask' in allowed && allowed.size <= few
+}
+
+function maskFilter(rows: Rows, mask: Uint8Array): RowFilter {
+  const test = (row: number) => rows.keys[row] !== 0 && mask[rows.keys[row]] === 1
   return { test, atMost: rows.live, list: () => collect(rows.count, test) }
 }
 
@@ -40,15 +56,17 @@ function listFilter(rows: Rows, allowed: Int32Array): RowFilter {
   return {
     test: (row) => maskOfRows()[row] === 1,
     atMost: Math.min(allowed.length, rows.live),
-    list: () => {
-      const found = new Set<number>()
-      for (let i = 0; i < allowed.length; i++) {
-        const row = rows.rowOf(allowed[i])
-        if (row !== -1) found.add(row)
-      }
-      return Int32Array.from(found).sort()
-    },
+    list: () => rowsOf(rows, allowed),
   }
+}
+
+function rowsOf(rows: Rows, keys: Int32Array): Int32Array {
+  const found = new Set<number>()
+  for (let i = 0; i < keys.length; i++) {
+    const row = rows.rowOf(keys[i])
+    if (row !== -1) found.add(row)
+  }
+  return Int32Array.from(found).sort()
 }
 
 function collect(count: number, test: (row: number) => boolean): Int32Array {

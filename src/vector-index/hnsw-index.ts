@@ -8,7 +8,7 @@ import { rowFilter } from './filter.js'
 import type { NativeGraph } from './hnsw-library.js'
 import type { Rows } from './rows.js'
 import { offerAll } from './select.js'
-import type { Allowed, Neighbours, SearchOptions, VectorIndex } from './types.js'
+import type { Allowed, Neighbours, SearchOptions, Survey, VectorIndex } from './types.js'
 
 /** Keeping one more candidate costs as much as scoring so many rows one by one. */
 export const ROWS_PER_CANDIDATE = 8
@@ -107,6 +107,12 @@ export class HnswIndex implements VectorIndex {
       }
     }
     return answers
+  }
+
+  /** A graph says nothing of what it does not find. */
+  async survey(query: Float32Array, k: number): Promise<Survey> {
+    const nearest = await this.search(query, k)
+    return { nearest, around: new Int32Array(0), bound: Number.POSITIVE_INFINITY }
   }
 
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix } {

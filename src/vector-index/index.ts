@@ -10,4 +10,4 @@ export {
 export { type Expected, type OpenedIndex, openIndex, verifyIndex } from './open.js'
 export { publishIndex } from './publish.js'
 export { RECALL_BAR, recallOf, sampleQueries } from './tune.js'
-export type { Allowed, IndexKind, Neighbours, SearchOptions, VectorIndex } from './types.js'
+export type { Allowed, IndexKind, Neighbours, SearchOptions, Survey, VectorIndex } from './types.js'

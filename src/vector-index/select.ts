@@ -75,3 +75,43 @@ export function offerPart(
     }
   }
 }
+
+/** Scores that stand for all when a threshold is chosen. */
+const SAMPLED = 1536
+
+/** Adds about `wanted` of the keys that score best to `around`. @returns a bound for the rows of the parts that are not added */
+export function survey(
+  rows: Rows,
+  parts: readonly Part[],
+  { scale, error }: { scale: number; error: number },
+  wanted: number,
+  around: number[],
+): number {
+  const threshold = thresholdOf(rows, parts, wanted)
+  let slack = 0
+  for (const { block, scores, peaks } of parts) {
+    const { errors, maxLength } = block.quantized
+    for (let chunk = 0; chunk < peaks.length; chunk++) {
+      slack = Math.max(slack, error * maxLength + errors[chunk] + ROUNDING)
+      if (peaks[chunk] < threshold) continue
+      const end = Math.min((chunk + 1) * CHUNK, block.rows)
+      for (let i = chunk * CHUNK; i < end; i++) {
+        const key = rows.keys[block.first + i]
+        if (scores[i] >= threshold && key !== 0) around.push(key)
+      }
+    }
+  }
+  return threshold * scale + slack
+}
+
+/** An approximate score that about `wanted` rows reach: a quantile of every n-th. */
+function thresholdOf(rows: Rows, parts: readonly Part[], wanted: number): number {
+  if (wanted >= rows.live) return Number.NEGATIVE_INFINITY
+  const step = Math.max(1, Math.floor(rows.count / SAMPLED))
+  const sampled: number[] = []
+  for (const { block, scores } of parts) {
+    for (let i = 0; i < block.rows; i += step) if (rows.keys[block.first + i] !== 0) sampled.push(scores[i])
+  }
+  const ascending = Float32Array.from(sampled).sort()
+  return ascending[Math.floor(ascending.length * (1 - wanted / rows.live))] ?? Number.NEGATIVE_INFINITY
+}

@@ -9,11 +9,28 @@ export interface Neighbours {
   readonly scores: Float32Array
 }
 
+/** The same keys as a list and as a mask: the index takes what suits it, and asks for the list only then. */
+export interface AllowedSet {
+  readonly size: number
+  readonly mask: Uint8Array
+  readonly keys: Int32Array
+}
+
 /**
  * Which keys an answer may hold: a list of keys (in any order; those that the index lacks are ignored), a mask
- * with 1 at allowed keys (keys beyond its end are not allowed), or a predicate.
+ * with 1 at allowed keys (keys beyond its end are not allowed), both, or a predicate.
  */
-export type Allowed = Int32Array | Uint8Array | ((key: number) => boolean)
+export type Allowed = Int32Array | Uint8Array | AllowedSet | ((key: number) => boolean)
+
+/** What one look at a whole index says of a query: enough to answer under filters that are not known yet. */
+export interface Survey {
+  /** As `search` gives them. */
+  readonly nearest: Neighbours
+  /** Keys around the query, `nearest` among them, in no order. */
+  readonly around: Int32Array
+  /** No vector that is not among them scores as high as this; -Infinity where all are among them. */
+  readonly bound: number
+}
 
 export interface SearchOptions {
   /** All keys when absent. Never fewer than k answers come back when k allowed keys exist. */
@@ -55,6 +72,11 @@ export interface VectorIndex {
   search(query: Float32Array, k: number, options?: SearchOptions): Promise<Neighbours>
   /** The same for every row of a matrix, faster than one by one. */
   searchMany(queries: Matrix, k: number, options?: SearchOptions): Promise<Neighbours[]>
+  /**
+   * `search` without a filter, and about so many keys around the query with a bound for the others: as exact as
+   * `search`. An index that cannot tell gives no keys and the bound Infinity.
+   */
+  survey(query: Float32Array, k: number, around: number): Promise<Survey>
   /** Everything in it, keys ascending: what a rebuild starts from. */
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix }
   /** Frees native memory once running searches are done. Searching afterwards is refused. */

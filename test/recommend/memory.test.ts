@@ -4,6 +4,7 @@ import { matrix, normalize } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import { ChangeLog } from '#src/project/change-log.js'
 import { Memory } from '#src/recommend/memory.js'
+import { KeySet } from '#src/store/index.js'
 import { ExactIndex } from '#src/vector-index/index.js'
 
 const DIM = 4
@@ -18,6 +19,13 @@ async function counted() {
   index.search = (...question) => {
     searches++
     return search(...question)
+  }
+  const survey = index.survey.bind(index)
+  index.survey = async (...question) => {
+    const before = searches
+    const found = await survey(...question)
+    searches = before + 1
+    return found
   }
   return { index, searches: () => searches }
 }
@@ -48,6 +56,55 @@ test('what is remembered is what a search would say, whatever has changed', asyn
     ),
     { numRuns: 60, seed: 2 },
   )
+})
+
+test('under filters it is what a filtered search would say, whatever has changed, and mostly without one', async () => {
+  const ITEMS = 6000
+  const keys = Int32Array.from({ length: ITEMS }, (_, i) => i + 1)
+  const vectors = matrix(ITEMS, DIM)
+  for (let i = 0; i < ITEMS; i++) vectors.data.set(unit(), i * DIM)
+  const plain = await ExactIndex.create(keys, vectors)
+  const index = await ExactIndex.create(keys, vectors)
+  let [surveys, searches] = [0, 0]
+  const [survey, search] = [index.survey.bind(index), index.search.bind(index)]
+  index.survey = (...question) => {
+    surveys++
+    return survey(...question)
+  }
+  index.search = (...question) => {
+    searches++
+    return search(...question)
+  }
+  const log = new ChangeLog(0)
+  const memory = new Memory(log)
+  const person = unit()
+  const near = await plain.search(person, ITEMS)
+  const all = new Uint8Array(ITEMS + 100).fill(1)
+  const filters = [1, 0.5, 0.1, 0.02].map(
+    (share) => new KeySet(all.map((_, key) => (key > 0 && draw.next() < share ? 1 : 0))),
+  )
+  // What is nearest does not pass: only a search can tell.
+  const far = KeySet.of(near.keys.slice(2500))
+  for (let round = 0; round < 12; round++) {
+    const changed = Array.from({ length: round === 0 ? 0 : 40 }, () => 1 + draw.integer(ITEMS + 99))
+    for (const key of changed) {
+      const vector = round % 3 === 0 ? person.map((value, i) => (i === 0 ? -value : value)) : unit()
+      for (const one of [index, plain]) round % 4 === 1 ? one.remove(key) : one.upsert(key, vector)
+    }
+    log.note(round, changed)
+    for (const allowed of [...filters, far]) {
+      expect(await memory.nearest(index, person, 20, allowed)).toEqual(
+        await plain.search(person, 20, { allowed }),
+      )
+    }
+    expect(await memory.nearest(index, person, 30)).toEqual(await plain.search(person, 30))
+  }
+  expect(surveys).toBeLessThanOrEqual(2)
+  // Where only few pass, and where what passes is far away, until enough has come nearer.
+  expect(searches).toBeGreaterThanOrEqual(1)
+  expect(searches).toBeLessThanOrEqual(24)
+  await index.close()
+  await plain.close()
 })
 
 test('asking again, and after a change elsewhere, costs no search', async () => {

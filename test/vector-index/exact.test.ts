@@ -83,6 +83,33 @@ describe('the answer is that of a plain loop', () => {
   })
 })
 
+test('a survey finds what a search does, and bounds everything that it does not name', async () => {
+  const source = random(12)
+  for (const vectors of [clustered(3000, 24, 1), awkward(3000, 24, 2), clustered(300, 24, 3)]) {
+    const { rows } = vectors
+    const index = await ExactIndex.create(countingKeys(rows), vectors)
+    for (let i = 0; i < 700; i++) {
+      const key = 1 + source.integer(rows + 200)
+      if (i % 3 === 0) index.remove(key)
+      else index.upsert(key, rowOf(vectors, source.integer(rows)))
+    }
+    for (const wanted of [1, 50, 1000, 5000]) {
+      const query = rowOf(vectors, source.integer(rows))
+      const { around, bound, nearest } = await index.survey(query, 10, wanted)
+      expect(nearest).toEqual(await index.search(query, 10))
+      const named = new Set(around)
+      expect(named.size).toBe(around.length)
+      const left = [...index.entries().keys].filter((key) => !named.has(key))
+      for (const key of left) expect(index.score(query, key)).toBeLessThan(bound)
+      for (const key of around) expect(index.has(key)).toBe(true)
+      if (wanted >= rows) expect([left.length, bound]).toEqual([0, Number.NEGATIVE_INFINITY])
+      // Rows that are in no block yet are named besides.
+      if (wanted === 1000 && rows > 1000) expect(left.length).toBeGreaterThan(500)
+    }
+    await index.close()
+  }
+})
+
 test('an int8 score misses by no more than is claimed, with 8 bits and with 7', () => {
   const number = fc.oneof(fc.double({ min: -1, max: 1, noNaN: true }), fc.constantFrom(0, 1, -1, 1e-9))
   const vector = fc
