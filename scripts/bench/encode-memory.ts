@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { embedTexts, openEncoder } from '../../src/encode/index.js'
 import { Store } from '../../src/store/index.js'
+import { below } from './bars.js'
+import type { Measured } from './encode.js'
 import { type ChildRun, inChild } from './measure.js'
 import type { BenchContext, BenchTable } from './part.js'
 
@@ -31,14 +33,21 @@ export async function embedMany({ folder, cacheDirectory, threads, texts }: Orde
   }
 }
 
-/** @param work where the graph is cached and the project goes */
+/**
+ * @param work where the graph is cached and the project goes
+ * @param run tells runs of the same size apart: each starts with an empty project
+ */
 export function embedInChild({
   work,
   threads,
   texts,
-}: Pick<BenchContext, 'work' | 'threads'> & { readonly texts: number }): Promise<ChildRun<number>> {
+  run = 0,
+}: Pick<BenchContext, 'work' | 'threads'> & {
+  readonly texts: number
+  readonly run?: number
+}): Promise<ChildRun<number>> {
   const order: Order = {
-    folder: join(work, `texts-${texts}`),
+    folder: join(work, `texts-${texts}-${run}`),
     cacheDirectory: join(work, 'cache'),
     threads,
     texts,
@@ -47,20 +56,25 @@ export function embedInChild({
 }
 
 /** Peak memory of encoding into a project, over a growing number of texts. */
-export async function memoryTable({ quick, threads, work, log, flags }: BenchContext): Promise<BenchTable> {
+export async function measureMemory({ quick, threads, work, log, flags }: BenchContext): Promise<Measured> {
   const most = Number(flags.texts ?? (quick ? 4000 : 32_000))
-  const rows = []
+  const runs = []
   for (const texts of [most / 16, most / 4, most].map(Math.round)) {
     log(`memory, ${texts} texts`)
-    const { peakBytes, milliseconds } = await embedInChild({ work, threads, texts })
-    rows.push([texts, peakBytes / 2 ** 20, (texts / milliseconds) * 1000])
+    runs.push({ texts, ...(await embedInChild({ work, threads, texts })) })
   }
-  return {
+  const table: BenchTable = {
     title: 'Memory while texts are encoded and stored',
     columns: [{ name: 'texts' }, { name: 'peak memory', unit: 'MB' }, { name: 'texts', unit: '1/s' }],
-    rows,
+    rows: runs.map(({ texts, peakBytes, milliseconds }) => [
+      texts,
+      peakBytes / 2 ** 20,
+      (texts / milliseconds) * 1000,
+    ]),
     notes: [
       'Texts of a few tokens, each different; each run in a process of its own. --with texts=1000000 for more.',
     ],
   }
+  const growth = runs[2].peakBytes / runs[1].peakBytes
+  return { tables: [table], bars: [below('memory at four times the texts, times that before', 1.1, growth)] }
 }

@@ -18,8 +18,10 @@ export interface BenchTable {
 export interface Ceilings {
   /** fp32 matrix product, 10^9 operations (a multiplication and an addition are two) per second. */
   readonly fp32Gflops: number
-  /** 8-bit matrix product, 10^9 operations per second. */
+  /** 8-bit matrix product (MatMulInteger), 10^9 operations per second. */
   readonly int8Gops: number
+  /** The same from fp32 to fp32, quantization included (DynamicQuantizeMatMul), which encoding is made of. */
+  readonly int8DynamicGops: number
   /** 10^9 bytes read or written per second, far outside the caches. */
   readonly memoryGBs: number
 }

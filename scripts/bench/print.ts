@@ -34,7 +34,8 @@ export function ceilingsTable(ceilings: Ceilings, threads: number): BenchTable {
     columns: [{ name: 'ceiling' }, { name: 'figure' }, { name: 'unit' }],
     rows: [
       ['fp32 matrix product', ceilings.fp32Gflops, 'GFLOP/s'],
-      ['int8 matrix product', ceilings.int8Gops, 'GOP/s'],
+      ['int8 matrix product, bytes to sums (MatMulInteger)', ceilings.int8Gops, 'GOP/s'],
+      ['int8 matrix product, fp32 to fp32 (DynamicQuantizeMatMul)', ceilings.int8DynamicGops, 'GOP/s'],
       ['memory, reading and writing', ceilings.memoryGBs, 'GB/s'],
     ],
     notes: [],
