@@ -35,13 +35,25 @@ export function ratioText({ ratio, low, high }: Ratio): string {
   return `${ratio.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`
 }
 
+/** How fast something grows: 1 is linear, 2 quadratic, 0 not at all; with its 95 % interval. */
+export interface Growth {
+  readonly exponent: number
+  readonly low: number
+  readonly high: number
+}
+
+/** 97.5 % points of Student's t for 1, 2, ... degrees of freedom; from 8 on the last serves, which is a little wide. */
+const STUDENT = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306]
+
 /**
- * p of value = c * size^p, by least squares over logarithms: 1 is linear growth, 2 quadratic, 0 none.
- * @throws RangeError for fewer than two sizes, or for values that are not positive
+ * p of value = c * size^p, by least squares over logarithms, with the interval that the residuals give it. Measure
+ * sizes more than once: with three points in all the interval says next to nothing.
+ * @throws RangeError for fewer than two sizes or three values, or for values that are not positive
  */
-export function fittedExponent(sizes: readonly number[], values: readonly number[]): number {
-  if (sizes.length !== values.length || new Set(sizes).size < 2)
-    throw new RangeError('growth needs two sizes')
+export function fittedGrowth(sizes: readonly number[], values: readonly number[]): Growth {
+  if (sizes.length !== values.length || sizes.length < 3 || new Set(sizes).size < 2) {
+    throw new RangeError('growth needs three values at two sizes')
+  }
   if ([...sizes, ...values].some((value) => !(value > 0)))
     throw new RangeError('growth needs positive numbers')
   const x = sizes.map(Math.log)
@@ -50,7 +62,18 @@ export function fittedExponent(sizes: readonly number[], values: readonly number
   const [meanX, meanY] = [mean(x), mean(y)]
   const covariance = x.reduce((sum, value, i) => sum + (value - meanX) * (y[i] - meanY), 0)
   const variance = x.reduce((sum, value) => sum + (value - meanX) ** 2, 0)
-  return covariance / variance
+  const exponent = covariance / variance
+  const residuals = x.map((value, i) => y[i] - meanY - exponent * (value - meanX))
+  const freedom = x.length - 2
+  const squares = residuals.reduce((sum, residual) => sum + residual ** 2, 0)
+  const student = STUDENT[Math.min(freedom, STUDENT.length) - 1]
+  const half = student * Math.sqrt(squares / freedom / variance)
+  return { exponent, low: exponent - half, high: exponent + half }
+}
+
+/** An exponent for people: `1.04 (0.98 to 1.10)`. */
+export function growthText({ exponent, low, high }: Growth): string {
+  return `${exponent.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
 }
 
 /**

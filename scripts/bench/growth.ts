@@ -1,16 +1,20 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { random } from '../../src/math/random.js'
 import { fillProject, type RealVectors, realVectors } from './catalogue.js'
 import { embedInChild } from './encode-memory.js'
-import { fittedExponent } from './figures.js'
+import { fittedGrowth, growthText, median } from './figures.js'
 import { timedImport } from './import.js'
 import type { Built, IndexJob } from './index-child.js'
 import { inChild, timed } from './measure.js'
 import type { BenchContext, BenchPart, BenchTable, Cell } from './part.js'
+import type { EpochInput, EpochResult } from './train-epoch.js'
 
 const INDEX_CHILD = new URL('./index-child.js', import.meta.url)
+const EPOCH_CHILD = new URL('./train-epoch.js', import.meta.url)
+/** Every size is measured so often, all sizes in turn: an exponent without its interval says little. */
+const RUNS = 2
 /** What n log n comes to as an exponent over the sizes measured here, with room for noise. */
 const N_LOG_N = 1.2
 
@@ -25,7 +29,16 @@ interface Grower {
   readonly name: string
   readonly counted: string
   readonly sizes: readonly number[]
-  measure(size: number): Promise<Taken>
+  /** What is known of a growth that is worse than n log n. */
+  readonly why?: string
+  /** @param run from 0; runs of one size begin alike */
+  measure(size: number, run: number): Promise<Taken>
+}
+
+/** All measurements of one grower: size i beside what it took. */
+interface Series {
+  readonly sizes: number[]
+  readonly taken: Taken[]
 }
 
 export const part: BenchPart = {
@@ -34,13 +47,18 @@ export const part: BenchPart = {
   async run(context): Promise<readonly BenchTable[]> {
     const real = await realVectors(undefined, join(context.work, 'real'))
     const rows: Cell[][] = []
+    const reasons: string[] = []
     for (const grower of growers(context, real)) {
-      const taken: Taken[] = []
-      for (const size of grower.sizes) {
-        context.log(`${grower.name}, ${size} ${grower.counted}`)
-        taken.push(await grower.measure(size))
+      const series: Series = { sizes: [], taken: [] }
+      for (let run = 0; run < RUNS; run++) {
+        for (const size of grower.sizes) {
+          context.log(`${grower.name}, ${size} ${grower.counted}, run ${run + 1}`)
+          series.sizes.push(size)
+          series.taken.push(await grower.measure(size, run))
+        }
       }
-      rows.push(rowOf(grower, taken))
+      rows.push(rowOf(grower, series))
+      if (grower.why !== undefined) reasons.push(`${grower.name}: ${grower.why}`)
     }
     return [
       {
@@ -56,25 +74,29 @@ export const part: BenchPart = {
         ],
         rows,
         notes: [
-          'Exponents by least squares over logarithms: 1 is linear. Memory is that of the whole process, Node included.',
+          `Exponents by least squares over logarithms, with their 95 % intervals from ${RUNS} runs of each size: 1 is linear, n log n comes to about 1.1 here. Memory is that of the whole process, Node included.`,
+          ...reasons,
         ],
       },
     ]
   },
 }
 
-function rowOf({ name, counted, sizes }: Grower, taken: readonly Taken[]): Cell[] {
-  const times = taken.map(({ milliseconds }) => milliseconds)
-  const peaks = taken.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]))
-  const exponent = fittedExponent(sizes, times)
+function rowOf({ name, counted, sizes }: Grower, series: Series): Cell[] {
+  const times = series.taken.map(({ milliseconds }) => milliseconds)
+  const peaks = series.taken.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]))
+  const time = fittedGrowth(series.sizes, times)
+  const memory = peaks.length === times.length ? fittedGrowth(series.sizes, peaks) : undefined
+  const of = (values: readonly number[], size: number) =>
+    median(values.filter((_, i) => series.sizes[i] === size))
   return [
     name,
     `${sizes.map((size) => size.toLocaleString('en-US')).join(' / ')} ${counted}`,
-    times.map((time) => time.toPrecision(3)).join(' / '),
-    exponent.toFixed(2),
-    peaks.map((bytes) => Math.round(bytes / 2 ** 20)).join(' / '),
-    peaks.length === sizes.length ? fittedExponent(sizes, peaks).toFixed(2) : undefined,
-    exponent > N_LOG_N ? 'yes' : '',
+    sizes.map((size) => of(times, size).toPrecision(3)).join(' / '),
+    growthText(time),
+    memory && sizes.map((size) => Math.round(of(peaks, size) / 2 ** 20)).join(' / '),
+    memory && growthText(memory),
+    time.low > N_LOG_N ? 'yes' : time.exponent > N_LOG_N ? 'perhaps' : '',
   ]
 }
 
@@ -83,12 +105,12 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
   const sizes = (largest: number) => [largest / 16, largest / 4, largest]
   const path = join(work, 'real.bin')
   writeFileSync(path, new Uint8Array(real.vectors.data.buffer as ArrayBuffer))
-  const job = (kind: IndexJob['kind'], items: number): IndexJob => ({
+  const job = (kind: IndexJob['kind'], items: number, run: number): IndexJob => ({
     real: path,
     dim: real.vectors.dim,
     items,
     kind,
-    folder: join(work, `index-${items}`),
+    folder: join(work, `index-${items}-${run}`),
     queries: 100,
   })
   const indexes = (['exact', 'hnsw'] as const).flatMap((kind): Grower[] => {
@@ -97,16 +119,16 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
       {
         ...common,
         name: `building an index, ${kind}`,
-        measure: async (items) => {
-          const { result, peakBytes } = await inChild<Built>(INDEX_CHILD, 'build', job(kind, items))
+        measure: async (items, run) => {
+          const { result, peakBytes } = await inChild<Built>(INDEX_CHILD, 'build', job(kind, items, run))
           return { milliseconds: result.seconds * 1000, peakBytes }
         },
       },
       {
         ...common,
         name: `one query, ${kind}`,
-        measure: async (items) => {
-          const { result, peakBytes } = await inChild<number>(INDEX_CHILD, 'ask', job(kind, items))
+        measure: async (items, run) => {
+          const { result, peakBytes } = await inChild<number>(INDEX_CHILD, 'ask', job(kind, items, run))
           return { milliseconds: result, peakBytes }
         },
       },
@@ -117,8 +139,10 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
       name: `importing interactions ${order}`,
       counted: 'rows',
       sizes: sizes(quick ? 64_000 : 1_600_000),
-      measure: async (rows) => {
-        const { seconds, peakMegabytes } = await timedImport(context, rows, order)
+      measure: async (rows, run) => {
+        const folder = join(work, `import-${run}`)
+        mkdirSync(folder, { recursive: true })
+        const { seconds, peakMegabytes } = await timedImport({ work: folder }, rows, order)
         return { milliseconds: seconds * 1000, peakBytes: peakMegabytes * 2 ** 20 }
       },
     }),
@@ -134,17 +158,28 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
       name: 'encoding texts',
       counted: 'texts',
       sizes: sizes(quick ? 1600 : 16_000),
-      measure: (texts) => embedInChild({ work, threads, texts }),
+      measure: (texts, run) => embedInChild({ work, threads, texts, run }),
     },
     ...imports,
     ...indexes,
+    {
+      name: 'a training epoch',
+      counted: 'items and people',
+      sizes: sizes(quick ? 800 : 8000),
+      why: 'every step scores every warm item, so people times items; beyond 50,000 items only those of the batch',
+      measure: async (items) => {
+        const input: EpochInput = { items, people: items, events: 10, threads, epochs: 1 }
+        const { result, peakBytes } = await inChild<EpochResult>(EPOCH_CHILD, 'trainEpochs', input)
+        return { milliseconds: result.seconds[0] * 1000, peakBytes }
+      },
+    },
     ...answers.map(
       (question): Grower => ({
         name: asked[question],
         counted: 'items and people',
         sizes: sizes(quick ? 3200 : 32_000),
-        measure: async (items) => {
-          const folder = join(work, `project-${items}`)
+        measure: async (items, run) => {
+          const folder = join(work, `project-${items}-${run}`)
           // Each question leaves behind what the next one starts from.
           if (question === 'learn') {
             await fillProject(folder, real, { items, people: items, events: 10 }, random(1))

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { atLeast, barsTable, below } from '../../../dist/scripts/bench/bars.js'
 import {
   crossover,
-  fittedExponent,
+  fittedGrowth,
+  growthText,
   median,
   pairedRatio,
   percentile,
@@ -55,16 +57,19 @@ describe('paired ratio', () => {
   })
 })
 
-describe('fitted exponent', () => {
-  const sizes = [1000, 10_000, 100_000]
+describe('fitted growth', () => {
+  const sizes = [1000, 10_000, 100_000, 1000, 10_000, 100_000]
 
-  test.each([0, 0.5, 1, 2])('finds size^%d again', (power) => {
-    const values = sizes.map((size) => 3 * size ** power)
-    expect(fittedExponent(sizes, values)).toBeCloseTo(power, 10)
+  test.each([0, 0.5, 1, 2])('finds size^%d again, with no doubt about it', (power) => {
+    const { exponent, low, high } = fittedGrowth(
+      sizes,
+      sizes.map((size) => 3 * size ** power),
+    )
+    for (const each of [exponent, low, high]) expect(each).toBeCloseTo(power, 8)
   })
 
   test('n log n is a little more than linear', () => {
-    const exponent = fittedExponent(
+    const { exponent } = fittedGrowth(
       sizes,
       sizes.map((size) => size * Math.log(size)),
     )
@@ -72,9 +77,35 @@ describe('fitted exponent', () => {
     expect(exponent).toBeLessThan(1.2)
   })
 
-  test('refuses one size only, and times of zero', () => {
-    expect(() => fittedExponent([10, 10], [1, 2])).toThrow(RangeError)
-    expect(() => fittedExponent([10, 20], [0, 2])).toThrow(RangeError)
+  test('the interval is that of a straight line through points that scatter', () => {
+    // Least squares by hand: x = -1, 0, 1 and y = 0, 0, 3: slope 3/2, residuals 1/2, -1, 1/2, one degree of freedom.
+    const e = Math.E
+    const { exponent, low, high } = fittedGrowth([1 / e, 1, e], [1, 1, e ** 3])
+    expect(exponent).toBeCloseTo(1.5, 12)
+    const half = 12.71 * Math.sqrt(1.5 / 2)
+    expect(low).toBeCloseTo(1.5 - half, 10)
+    expect(high).toBeCloseTo(1.5 + half, 10)
+    expect(growthText({ exponent: 1, low: 0.5, high: 1.5 })).toBe('1.00 (0.50 to 1.50)')
+  })
+
+  test('refuses one size only, two values, and times of zero', () => {
+    expect(() => fittedGrowth([10, 10, 10], [1, 2, 3])).toThrow(RangeError)
+    expect(() => fittedGrowth([10, 20], [1, 2])).toThrow(RangeError)
+    expect(() => fittedGrowth([10, 20, 30], [0, 2, 3])).toThrow(RangeError)
+  })
+})
+
+describe('bars', () => {
+  test('are met by the figure itself, whichever way they point', () => {
+    expect(atLeast('a', 4, 4.2, ' x')).toEqual({ name: 'a', wanted: '>= 4 x', measured: '4.2 x', met: true })
+    expect(atLeast('a', 4, { ratio: 3.9, low: 3, high: 5 })).toMatchObject({
+      measured: '3.9 (3 to 5)',
+      met: false,
+    })
+    expect(below('a', 2, 2)).toMatchObject({ wanted: '< 2', met: false })
+    expect(below('a', 2, Number.NaN).met).toBe(false)
+    const { rows } = barsTable('t', [atLeast('a', 1, 2), atLeast('b', 1, 0)])
+    expect(rows.map((row) => row.at(-1))).toEqual(['met', 'NOT MET'])
   })
 })
 
