@@ -99,7 +99,7 @@ async function run(): Promise<void> {
       case 'train':
         await shop.train({
           ...TRAINING,
-          epochs: size.epochs,
+          ...size.training,
           signal,
           onProgress: ({ stage: what, done }) => say({ kind: 'progress', what: `${what} ${done}` }),
         })

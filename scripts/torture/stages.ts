@@ -30,7 +30,8 @@ export interface StageSize {
   readonly graphItems: number
   /** Of those, how many have changed before 'compact'. */
   readonly changedItems: number
-  readonly epochs: number
+  /** Enough to beat what there is: a training that publishes no adapter shows nothing. */
+  readonly training: { readonly epochs: number; readonly learningRate?: number }
 }
 
 /** 'long' lasts two seconds and more in every stage; 'brief' takes the same steps, fewer of each. */
@@ -40,19 +41,19 @@ export const SIZES = {
     upserts: 400,
     graphItems: 4000,
     changedItems: 2000,
-    epochs: 10,
+    training: { epochs: 10 },
   },
   brief: {
     shop: { items: 150, people: 100, reviews: 300, interactions: 12_000 },
     upserts: 12,
     graphItems: 1200,
     changedItems: 600,
-    epochs: 3,
+    training: { epochs: 3, learningRate: 0.01 },
   },
 } as const satisfies { readonly [name: string]: StageSize }
 export type Size = keyof typeof SIZES
 
-/** Trains on the built-in bookshelf: small, and enough to beat what there is. */
+/** Of every size; trains on the built-in bookshelf. */
 export const TRAINING = {
   dim: 16,
   hidden: 16,
