@@ -8,6 +8,7 @@ import {
   type CrowdOrigin,
   crowdFolder,
   crowdPublication,
+  isCurrent,
   openCrowd,
   settingsName,
 } from '../recommend/crowd-files.js'
@@ -65,20 +66,24 @@ export class CrowdHolder {
     if (this.held !== undefined && this.isStale(this.changed)) this.refreshInBackground()
   }
 
-  /** Brings it up to date now, if anything has changed. */
+  /** Brings it up to date now, if interactions or settings have changed. */
   async update(long: LongRun = {}): Promise<void> {
     await this.refreshing
+    const settings = servedSettings(this.store)
     const found = await readCrowd(this.store.directory)
-    const fits = found?.origin.settings === settingsName(servedSettings(this.store))
-    if (!fits || found?.origin.change !== this.store.changeNumber()) {
-      await this.rebuild(servedSettings(this.store), long)
-    }
+    const fits = found?.origin.settings === settingsName(settings)
+    if (fits && isCurrent(this.store, found.origin)) return
+    await this.make({ settings, unless: fits ? found.origin.digest : undefined }, long)
   }
 
   /** Makes it anew, whatever has changed: after a person was forgotten. */
-  async rebuild(
-    settings: ServingSettings = servedSettings(this.store),
-    { signal, onProgress }: LongRun = {},
+  async rebuild(settings: ServingSettings = servedSettings(this.store), long: LongRun = {}): Promise<void> {
+    await this.make({ settings }, long)
+  }
+
+  private async make(
+    request: Omit<CrowdRequest, 'directory'>,
+    { signal, onProgress }: LongRun,
   ): Promise<void> {
     this.store.requireWritable()
     const before = this.changed
@@ -91,7 +96,7 @@ export class CrowdHolder {
     try {
       await worker.call<CrowdRequest, undefined, Progress>(
         'publish',
-        { directory: this.store.directory, settings },
+        { directory: this.store.directory, ...request },
         {
           signal: signal === undefined ? this.stop.signal : AbortSignal.any([signal, this.stop.signal]),
           onProgress,
@@ -100,7 +105,9 @@ export class CrowdHolder {
     } finally {
       await worker.close()
     }
-    this.held = await this.read()
+    if (this.held === undefined || crowdPublication(this.store) !== this.publication) {
+      this.held = await this.read()
+    }
     this.changed -= before
   }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type JsonObject, publishFolder, readFolder, readPayload } from '../artifact/index.js'
@@ -15,6 +15,15 @@ const COUNTS = 'counts.i32'
 /** Among the catalogue's values: another one with every publication, so that every open process hears of it. */
 const PUBLISHED = 'crowd'
 
+/** Among the catalogue's values: which publication was found to be as good as new, and when. */
+const CURRENT = 'crowdCurrent'
+
+interface Current {
+  readonly publication: string | undefined
+  /** The catalogue's last change then. */
+  readonly change: number
+}
+
 /** Where a project keeps what is learnt from its interactions without training. */
 export function crowdFolder(directory: string): string {
   return join(directory, 'crowd', 'current')
@@ -25,6 +34,8 @@ interface Fields {
   readonly events: number
   /** The catalogue's last change that it has seen. */
   readonly change: number
+  /** Of all interactions; absent in one of an earlier version. */
+  readonly digest?: string
   readonly settings: string
   readonly range: RatingRange | null
   readonly likedFrom: number | null
@@ -35,7 +46,15 @@ interface Fields {
 export interface CrowdOrigin {
   readonly events: number
   readonly change: number
+  readonly digest: string | undefined
   readonly settings: string
+}
+
+/** Whether nothing has been committed since the published crowd was made, or made again with the same result. */
+export function isCurrent(store: Store, { change }: CrowdOrigin): boolean {
+  const now = store.changeNumber()
+  const current = store.meta<Current>(CURRENT)
+  return change === now || (current?.change === now && current.publication === crowdPublication(store))
 }
 
 /** Changes whenever a crowd is published, by any process; undefined before the first. */
@@ -48,6 +67,13 @@ export function settingsName({ collaborative, minRating }: ServingSettings): str
   return JSON.stringify([collaborative ?? null, minRating ?? null])
 }
 
+interface PublishOptions {
+  /** The digest of interactions for which what is published need not be made again. */
+  readonly unless?: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
 /**
  * Counts popularity and learns item-item scores from all liked events, then publishes them as one folder. It
  * holds item keys and numbers, nothing of any person. Blocks its thread while it reads: run it in a worker.
@@ -55,18 +81,25 @@ export function settingsName({ collaborative, minRating }: ServingSettings): str
 export async function publishCrowd(
   store: Store,
   settings: ServingSettings,
-  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+  { unless, signal, onProgress }: PublishOptions = {},
 ): Promise<void> {
   onProgress?.({ stage: 'item-item scores', done: 0, total: 100, unit: 'steps' }) // as fitScorer goes on to tell
   const change = store.changeNumber() // first: what comes in between is not told of, though it may be seen
   const all = store.interactions()
+  const itemKeys = Int32Array.from(store.itemKeys(all.itemIds), (key) => key as number)
+  const digest = digestOf(all, itemKeys)
+  if (digest === unless) {
+    const current: Current = { publication: crowdPublication(store), change }
+    store.setMeta(CURRENT, current)
+    return
+  }
   const range = ratingRange(all)
   const likedFrom = settings.minRating ?? middleOf(range)
   const liked = likedFrom === undefined ? all : store.interactions({ minRating: likedFrom })
-  const itemKeys = Int32Array.from(store.itemKeys(liked.itemIds), (key) => key as number)
   const fields: Fields = {
     events: all.users.length,
     change,
+    digest,
     settings: settingsName(settings),
     range: range ?? null,
     likedFrom: likedFrom ?? null,
@@ -99,7 +132,7 @@ export async function openCrowd(
 ): Promise<{ readonly crowd: Crowd; readonly origin: CrowdOrigin }> {
   const folder = crowdFolder(directory)
   const manifest = await readFolder(folder, CROWD_KIND, 'INDEX_DAMAGED')
-  const { change, events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
+  const { change, digest, events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
   const numbers = async (name: string) =>
     new Int32Array((await readPayload(folder, manifest, name, 'INDEX_DAMAGED')).buffer)
   const keys = await numbers(KEYS)
@@ -112,7 +145,7 @@ export async function openCrowd(
     range: range ?? undefined,
     likedFrom: likedFrom ?? undefined,
   })
-  return { crowd, origin: { change, events, settings } }
+  return { crowd, origin: { change, digest, events, settings } }
 }
 
 /** From which rating on an event speaks for its item, where nobody says: the middle of the catalogue's own scale. */
@@ -132,6 +165,15 @@ function ratingRange({ values }: InteractionTable): RatingRange | undefined {
     if (value > highest) highest = value
   }
   return lowest <= highest ? { lowest, highest } : undefined
+}
+
+/** Everything of the interactions that decides a crowd: who took what, in which order, and how they rated it. */
+function digestOf({ items, users, values }: InteractionTable, itemKeys: Int32Array): string {
+  const hash = createHash('sha256')
+  for (const column of [users, items.map((item) => itemKeys[item]), values]) {
+    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength))
+  }
+  return hash.digest('hex')
 }
 
 /** [items] people who have each item at least once. Rows are sorted by person. */

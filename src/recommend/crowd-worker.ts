@@ -6,15 +6,17 @@ import type { ServingSettings } from './serving.js'
 export interface CrowdRequest {
   readonly directory: string
   readonly settings: ServingSettings
+  /** See publishCrowd. */
+  readonly unless?: string
 }
 
 // A thread of its own, with its own connection: reading a million events takes a second or two.
 serveWorker(
   {
-    publish: async ({ directory, settings }: CrowdRequest, { signal, progress }) => {
+    publish: async ({ directory, settings, unless }: CrowdRequest, { signal, progress }) => {
       const store = Store.open(directory)
       try {
-        await publishCrowd(store, settings, { signal, onProgress: progress })
+        await publishCrowd(store, settings, { unless, signal, onProgress: progress })
       } finally {
         store.close()
       }

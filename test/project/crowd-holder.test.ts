@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { CrowdHolder } from '#src/project/crowd-holder.js'
+import { crowdPublication, isCurrent, openCrowd } from '#src/recommend/crowd-files.js'
 import { SERVING_DEFAULTS } from '#src/recommend/serving.js'
 import { Store } from '#src/store/index.js'
 import { ITEMS, temporaryFolder } from './shelf.js'
@@ -52,4 +53,41 @@ test('events that changed without changing in number count after an update, in e
   expect(await popularity(elsewhere)).toEqual([false, true])
   await another.holder.close()
   another.store.close()
+})
+
+test('what says nothing new about who took what leaves item-item scores as they are', async () => {
+  const { holder, store } = here
+  const publication = () => crowdPublication(store)
+  await holder.update()
+  const [served, made] = [await holder.get(SERVING_DEFAULTS), publication()]
+  const [{ id }] = ITEMS
+  const quiet = [
+    () => store.write({ items: [{ id, title: 'Another title' }, { id: 'nobody took this' }] }),
+    () => store.write({ reviews: [{ userId: 'p0', itemId: id, text: 'Words without a rating.' }] }),
+    () => store.write({ interactions: [{ userId: 'p0', itemId: id, value: 5 }] }),
+    () => store.removeItems(['nobody took this']),
+  ]
+  store.write({ interactions: [{ userId: 'p0', itemId: id, value: 5 }] })
+  await holder.update()
+  const again = publication()
+  expect([again === made, served === (await holder.get(SERVING_DEFAULTS))]).toEqual([false, false])
+  for (const change of quiet) {
+    change()
+    const kept = await holder.get(SERVING_DEFAULTS)
+    await holder.update()
+    expect(publication()).toBe(again)
+    expect(await holder.get(SERVING_DEFAULTS)).toBe(kept)
+    // Noted for all: the next one need not even look.
+    expect(isCurrent(store, (await openCrowd(store.directory)).origin)).toBe(true)
+  }
+  const events = store.counts().interactions
+  store.write({ interactions: [{ userId: 'p0', itemId: id, value: 1 }] })
+  expect(store.counts().interactions).toBe(events)
+  expect(isCurrent(store, (await openCrowd(store.directory)).origin)).toBe(false)
+  await holder.update()
+  expect(publication()).not.toBe(again)
+  const reworded = publication()
+  store.removeItems([id])
+  await holder.update()
+  expect(publication()).not.toBe(reworded)
 })
