@@ -195,7 +195,10 @@ describe('fitting', () => {
   test('told to, a named kind weighs newer items more where validation wants it, and says so by its name', async () => {
     // 0 goes with 1 more often than 2 with 3, and who took 0 and then 2 takes 3 next.
     const pairs = [0, 0, 0, 0, 0, 0, 2, 2, 2]
-    const rows = pairs.flatMap((item, user) => [item, item + 1].map((one, at) => [user, one, at]))
+    const rows = pairs.flatMap((item, user): [number, number][] => [
+      [user, item],
+      [user, item + 1],
+    ])
     const table = tableOf(rows, { items: 4 })
     const validation = [
       { user: 0, person: { user: 0, items: Int32Array.of(0, 2) }, targets: Int32Array.of(3) },
