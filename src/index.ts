@@ -11,6 +11,7 @@ export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.
 export { version } from './package.js'
 // The project: open, import, index, ask.
 export type { NewItem } from './project/arguments.js'
+export type { Cluster, ClusterOptions, ClusterReport } from './project/clusters.js'
 export type {
   AskOptions,
   AudienceOptions,

@@ -25,6 +25,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
   profile: FOUNDATION,
   'vector-index': FOUNDATION,
   collaborative: [...FOUNDATION, 'store'],
+  cluster: FOUNDATION,
   adapter: [...FOUNDATION, 'store', 'profile'],
   recommend: [
     ...FOUNDATION,
@@ -37,7 +38,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
     'vector-index',
   ],
   evaluate: FOUNDATION,
-  families: FOUNDATION,
+  families: [...FOUNDATION, 'adapter'],
   project: [
     ...FOUNDATION,
     'sample',
@@ -48,6 +49,7 @@ const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
     'adapter',
     'collaborative',
     'vector-index',
+    'cluster',
     'recommend',
     'evaluate',
     'families',

@@ -74,6 +74,11 @@ const ENTRIES: readonly Entry[] = [
   },
   { name: 'search', summary: 'items for a free text', load: () => import('./commands/search.js') },
   {
+    name: 'clusters',
+    summary: 'groups of alike items, for filters and variety',
+    load: () => import('./commands/clusters.js'),
+  },
+  {
     name: 'add',
     summary: 'add or correct records; they answer at once',
     load: () => import('./commands/add.js'),

@@ -17,6 +17,7 @@ import {
   requireText,
   requireTexts,
 } from './arguments.js'
+import { type ClusterOptions, type ClusterReport, makeClusters, refreshClusters } from './clusters.js'
 import {
   ASK,
   type AskOptions,
@@ -106,6 +107,7 @@ export class Recommender {
     const resolved = resolveOptions('index', INDEX, options)
     const encoder = await this.project.encoderToIndexWith(resolved)
     const report = await runIndex(this.store, encoder, resolved)
+    await refreshClusters(this.store)
     await this.project.recommending.crowd.update(resolved)
     return report
   }
@@ -208,6 +210,7 @@ export class Recommender {
     const report = await upsertRecords(this.store, records, (work) => project.withServed(work, long), long)
     const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
     project.recommending.crowd.noteChanges(changed[0] + changed[1])
+    await refreshClusters(this.store)
     return report
   }
 
@@ -233,7 +236,9 @@ export class Recommender {
         'Name the person to forget.',
       )
     }
-    return forgetPerson(this.project, user, resolveOptions('forget', LONG, options))
+    const report = await forgetPerson(this.project, user, resolveOptions('forget', LONG, options))
+    await refreshClusters(this.store)
+    return report
   }
 
   /**
@@ -286,6 +291,17 @@ export class Recommender {
     )
     await project.recommending.crowd.update(options)
     return report
+  }
+
+  /**
+   * Divides the catalogue into clusters of alike items, named by their most telling words, and stores each item's as the
+   * attribute `cluster`: `filter: { cluster: 'sea whale ship' }`, `atMostPer: { attribute: 'cluster', n: 2 }`. Items
+   * that are added or changed later get the nearest cluster; the clusters themselves stay until this is called again.
+   * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, OPTION_INVALID, PROJECT_LOCKED, ABORTED
+   */
+  async clusters(options: Partial<ClusterOptions> = {}): Promise<ClusterReport> {
+    this.requireWritable()
+    return makeClusters(this.store, options)
   }
 
   async stats(): Promise<Stats> {

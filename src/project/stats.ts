@@ -4,6 +4,7 @@ import { version } from '../package.js'
 import type { Store } from '../store/index.js'
 import type { TimeKind } from '../types.js'
 import { readIndexManifest } from '../vector-index/index.js'
+import { type ClusterStats, clusterStats } from './clusters.js'
 import { indexFolder, liveState } from './live-index.js'
 import { needsRetraining } from './retraining.js'
 
@@ -38,6 +39,8 @@ export interface Stats {
     /** Somebody it learnt from has been forgotten since: train again. */
     readonly retrain: boolean
   }
+  /** Groups of the catalogue; absent where none were made. */
+  readonly clusters?: ClusterStats
   /** Items with a vector now, and items whose text changed since theirs was made. */
   readonly itemsWithVector: number
   readonly itemsStale: number
@@ -52,6 +55,7 @@ export interface Stats {
 export async function projectStats(store: Store): Promise<Stats> {
   const state = liveState(store)
   const counts = store.counts()
+  const clusters = clusterStats(store)
   const manifest =
     state === undefined ? undefined : await readIndexManifest(indexFolder(store.directory, state.indexId))
   return {
@@ -84,6 +88,7 @@ export async function projectStats(store: Store): Promise<Stats> {
             retrain: needsRetraining(store),
           },
         }),
+    ...(clusters === undefined ? {} : { clusters }),
     itemsWithVector: state === undefined ? 0 : store.countItemVectors(state.space),
     itemsStale: state === undefined ? counts.items : store.staleItems(state.space).length,
     databaseBytes: ['catalog.db', 'catalog.db-wal'].reduce(

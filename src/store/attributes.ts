@@ -77,9 +77,9 @@ export class AttributeRows {
     db.onRollback(() => this.names.clear())
   }
 
-  /** Replaces all rows of `item` by those of the encoded attributes. */
+  /** Replaces the rows of `item` by those of the encoded attributes; what is derived (place -1) stays. */
   replace(item: number, json: string | null): void {
-    this.db.prepare('DELETE FROM item_attribute WHERE item = ?').run(item)
+    this.db.prepare('DELETE FROM item_attribute WHERE item = ? AND position >= 0').run(item)
     const attributes = decodeAttributes(json)
     if (attributes === undefined) return
     const insert = this.db.prepare('INSERT INTO item_attribute VALUES (?, ?, ?, ?, ?)')

@@ -59,7 +59,7 @@ function disagreements(db: Connection): string[] {
     [
       'items lack their attribute rows',
       `SELECT count(*) FROM item WHERE (attributes IS NOT NULL)
-         <> EXISTS (SELECT 1 FROM item_attribute a WHERE a.item = item.key)`,
+         <> EXISTS (SELECT 1 FROM item_attribute a WHERE a.item = item.key AND a.position >= 0)`,
     ],
   ]
   return questions

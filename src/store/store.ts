@@ -4,6 +4,7 @@ import { type BackupOptions, backupCatalog } from './backup.js'
 import { AllItems, type KeySet } from './bits.js'
 import { checkCatalog } from './check.js'
 import { Columns } from './columns.js'
+import { DerivedAttributes } from './derived.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
 import { type Filter, filterItems } from './filter.js'
 import { type ForgetCounts, type ForgetOptions, forgetUser } from './forget.js'
@@ -49,6 +50,8 @@ export interface ItemSource {
  * cut; when it throws, nothing of it is stored.
  */
 export class Store {
+  /** Attributes of items beside those that their records have. */
+  readonly derived: DerivedAttributes
   private readonly state: State
   private readonly watch: ChangeWatch
   private readonly itemTableIds: Ids<ItemKey>
@@ -83,6 +86,7 @@ export class Store {
     )
     this.allItems = new AllItems(db, this.state)
     this.columns = new Columns(db, this.state)
+    this.derived = new DerivedAttributes(db, this.state)
     this.names = new ItemNames(db, this.watch)
     const spaces = new Spaces(db)
     this.cache = new Embeddings(db, spaces)

@@ -23,7 +23,7 @@ const TIMES = {
 } as const
 
 function statsTable(stats: Stats): string {
-  const { live } = stats
+  const { clusters, live } = stats
   return facts([
     ['items', figure(stats.items)],
     ['users', figure(stats.users)],
@@ -42,6 +42,14 @@ function statsTable(stats: Stats): string {
         : `${live.kind}, ${figure(live.size)} x ${live.dim}, recall@10 ${live.recall.toFixed(4)}, built ${live.builtAt}`,
     ],
     ['trained', trainedFact(stats.trained)],
+    ...(clusters === undefined
+      ? []
+      : [
+          [
+            'clusters',
+            `${figure(clusters.count)}, as attribute '${clusters.attribute}'${clusters.stale ? "; of another encoder: run 'textrec clusters'" : ''}`,
+          ] as const,
+        ]),
     [
       'on disk',
       `${bytes(stats.databaseBytes)} database, ${bytes(stats.indexBytes)} index, ${bytes(stats.modelBytes)} trained`,
