@@ -23,7 +23,7 @@ import {
 } from './bert-graph.js'
 import { BertWeights } from './bert-weights.js'
 import type { OpenRequest } from './engine.js'
-import { hashOf, modelFileBytes, readModelFile, readModelJson } from './files.js'
+import { hashModelFile, hashOf, modelFileBytes, readModelFile, readModelJson } from './files.js'
 import { cachedGraph } from './graph-cache.js'
 import { openOnnxNetwork } from './onnx-network.js'
 import { calibrationTokens } from './outliers.js'
@@ -82,15 +82,15 @@ async function openBertNetwork(
   const { source } = request
   const shape = readBertConfig(await readModelJson(files.config), files.config)
   await requireSoundFile(files.path)
-  const weights = await readModelFile(files.path)
-  const sha256 = hashOf(weights)
-  if (source.sha256 !== undefined && source.sha256 !== sha256) {
-    throw new TextrecError(
+  // Only hashed, not held: the weights themselves are needed where there is no graph of them yet.
+  const sha256 = await hashModelFile(files.path)
+  const altered = (found: string, wanted: string) =>
+    new TextrecError(
       'MODEL_INVALID',
-      `${files.path} has SHA-256 ${sha256}, not ${source.sha256}.`,
+      `${files.path} has SHA-256 ${found}, not ${wanted}.`,
       'Delete it, so that it is downloaded again.',
     )
-  }
+  if (source.sha256 !== undefined && source.sha256 !== sha256) throw altered(sha256, source.sha256)
   const machine = inspectMachine()
   const openOn = async (device: Decision<Device>): Promise<Network> => {
     const dtype = chooseDtype(request.dtype, device.chosen, machine)
@@ -99,6 +99,8 @@ async function openBertNetwork(
     const identity = { version: GRAPH_VERSION, sha256, shape, variant, pooling: source.pooling }
     const model = await cachedGraph(request.cacheDirectory, hashOf(identity), async () => {
       onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
+      const weights = await readModelFile(files.path)
+      if (hashOf(weights) !== sha256) throw altered(hashOf(weights), sha256)
       const tensors = new BertWeights(Safetensors.parse(weights, files.path), shape)
       const bytes = await buildModel(tensors, shape, variant, source.pooling, special)
       onProgress({ stage: 'build encoder', done: 1, total: 1, unit: 'graphs' })
