@@ -1,10 +1,24 @@
 /** Learns a better space than the encoder's from interactions; see trainAdapter. */
 export { ADAPTER_KIND, Adapter, type AdapterParts } from './adapter.js'
 export type { Blend } from './blend.js'
-export { withColdTexts } from './corpus.js'
+/** The parts of its network, for families that train it in their own way. */
+export { type Candidates, fullCandidates, sampledCandidates } from './candidates.js'
+export { idIndex, withColdTexts } from './corpus.js'
 export type { EpochRecord, FitReport } from './fit-types.js'
 export { hideItems } from './hidden-items.js'
+export {
+  type AdapterShape,
+  candidateLoss,
+  type Dropout,
+  itemHead,
+  noDropout,
+  type PackedHistories,
+  personEncoder,
+  pooledDropout,
+} from './model.js'
 export { TRAIN_OPTIONS, type TrainOptions } from './options.js'
 export { adapterRanker, adapterScorer } from './ranker.js'
+export { type PackedEvents, packEpoch, packTails, rowsOf } from './sequences.js'
+export { dropoutPool, POOL_SLACK } from './steps.js'
 export { type AdapterData, historiesOf, type TrainedAdapter, trainAdapter } from './train.js'
 export { fitWhitening, type Whitening, whiten } from './whitening.js'

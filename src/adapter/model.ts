@@ -65,6 +65,8 @@ export interface PackedHistories {
   /** [R, L] place of the event in its history, from 0 (int32). */
   readonly positions: Value
   readonly rows: number
+  /** Added, in a layer's attention, to what event i thinks of event j before the softmax: [R, heads, L, L]. */
+  readonly bias?: (layer: number) => Value
 }
 
 /** [R, L, L] true where event i may look at event j: the same history, and j not after i. */
@@ -100,7 +102,16 @@ export function personEncoder(
   let x = dropout(ops.add(ops.mul(events, Math.sqrt(dim)), places))
   for (let layer = 0; layer < layers; layer++) {
     const name = `person.${layer}`
-    const attended = attention(scope, shape, norm(scope, `${name}.norm1`, x, dim), visible, name, dropout)
+    const bias = histories.bias?.(layer)
+    const attended = attention(
+      scope,
+      shape,
+      norm(scope, `${name}.norm1`, x, dim),
+      visible,
+      name,
+      dropout,
+      bias,
+    )
     x = ops.add(x, dropout(attended))
     const inner = dense(scope, `${name}.inner`, norm(scope, `${name}.norm2`, x, dim), dim, 2 * dim)
     x = ops.add(x, dropout(dense(scope, `${name}.outer`, dropout(ops.gelu(inner)), 2 * dim, dim)))
@@ -115,6 +126,7 @@ function attention(
   visible: Value,
   name: string,
   dropout: Dropout,
+  bias: Value | undefined,
 ): Value {
   const { ops } = scope
   const size = dim / heads
@@ -124,7 +136,8 @@ function attention(
     return ops.transpose(ops.reshape(flat, [rows, length, heads, size]), [0, 2, 1, 3])
   }
   const [q, k, v] = [split('query'), split('key'), split('value')]
-  const scores = ops.mul(ops.matmul(q, k, { transposeB: true }), 1 / Math.sqrt(size))
+  const products = ops.mul(ops.matmul(q, k, { transposeB: true }), 1 / Math.sqrt(size))
+  const scores = bias === undefined ? products : ops.add(products, bias)
   const mask = ops.reshape(visible, [rows, 1, length, length])
   const weights = dropout(ops.softmax(ops.where(mask, scores, -1e9)))
   const mixed = ops.transpose(ops.matmul(weights, v), [0, 2, 1, 3])
@@ -228,7 +241,10 @@ export function adapterModel(shape: AdapterShape, sizes: StepSizes): TrainingMod
  * Dropout without a random operator (webgpu has none): each use cuts its mask out of one fixed pool of scaled
  * zeros and ones, at a place that the caller draws anew for each step ('dropout' [uses], int64).
  */
-function pooledDropout({ ops, batch }: Scope, { dropout, pool }: StepSizes): Dropout {
+export function pooledDropout(
+  { ops, batch }: Scope,
+  { dropout, pool }: Pick<StepSizes, 'dropout' | 'pool'>,
+): Dropout {
   if (dropout === 0) return noDropout
   const masks = ops.graph.constant('pool', pool, [pool.length])
   let uses = 0

@@ -38,7 +38,7 @@ interface Step {
 }
 
 /** Random numbers that dropout masks may start at, beyond the largest mask. */
-const POOL_SLACK = 2 ** 18
+export const POOL_SLACK = 2 ** 18
 
 /** Takes an adapter through its epochs: packs histories, makes batches, steps. */
 export class AdapterSteps {
@@ -171,7 +171,7 @@ export class AdapterSteps {
 }
 
 /** Zeros with probability `dropout`, otherwise 1 / (1 - dropout), so that means stay. */
-function dropoutPool(size: number, dropout: number, seed: number): Float32Array {
+export function dropoutPool(size: number, dropout: number, seed: number): Float32Array {
   const source = random(seed + 0x5eed)
   const kept = 1 / (1 - dropout)
   return Float32Array.from({ length: size }, () => (source.next() < dropout ? 0 : kept))

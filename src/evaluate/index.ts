@@ -1,5 +1,4 @@
 export { bm25Recipe, bm25Search, type TextSearch, words } from './baselines/bm25.js'
-export { bprRecipe } from './baselines/bpr.js'
 export { popularRecipe, randomRecipe } from './baselines/simple.js'
 export { type ItemVectors, textMeanRecipe, textMeanScorer, textNeighboursRecipe } from './baselines/text.js'
 export { meanWordVectors } from './baselines/word-vectors.js'

@@ -2,7 +2,7 @@ import type { Random } from '../math/random.js'
 import type { TrainingModel } from '../onnx/optimizer.js'
 import type { Batch } from '../onnx/optimizer-session.js'
 import type { Scorer } from '../ranking.js'
-import type { Matrix } from '../types.js'
+import type { Matrix, TimeKind } from '../types.js'
 import type { FamilyOptions } from './options.js'
 
 /** Who took what, on dense numbers. */
@@ -17,6 +17,9 @@ export interface Pairs {
 export interface FamilyData extends Pairs {
   readonly people: number
   readonly items: number
+  /** [pairs] when each was, as in InteractionTable; one person's pairs are in the order of time in any case. */
+  readonly times?: Float64Array
+  readonly timeKind?: TimeKind
   /** [items, dim] what is known of the items beforehand, such as whitened text; a row of zeros: nothing. */
   readonly vectors?: Matrix
   /**

@@ -1,19 +1,20 @@
 import { matrix } from '../math/matrix.js'
 import type { Value } from '../onnx/graph.js'
+import type { Ops } from '../onnx/ops.js'
 import { productCrossEntropy } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
 import { PairSampler } from './batches.js'
 import { CandidateSampler } from './candidates.js'
 import type { Family, FamilyData, Weights } from './family.js'
-import { squaredLength, warpLoss } from './losses.js'
+import { bprLoss, squaredLength, warpLoss } from './losses.js'
 import type { FamilyOptions } from './options.js'
 import { personOrMeanOfItems, vectorScorer, withColumn } from './vector-scorer.js'
 
 /*
- * Matrix factorization: score(u, i) = <p_u, q_i> + b_i, with p [people, factors], q [items, factors], b [items, 1]. BPR
- * (src/evaluate/baselines) ranks each taken item above one other; the two losses here are WARP in its batch form (Liu &
- * Natarajan 2017, arXiv:1711.04015), which cares most for the head of the list, and the softmax, which ranks it among
- * all items at once. Both need nothing but pairs and know nothing of an item without any.
+ * Matrix factorization: score(u, i) = <p_u, q_i> + b_i, with p [people, factors], q [items, factors], b [items, 1]. Three
+ * losses: BPR (Rendle et al. 2009, arXiv:1205.2618) ranks each taken item above one other; WARP in its batch form (Liu &
+ * Natarajan 2017, arXiv:1711.04015) cares most for the head of the list; the softmax ranks it among all items at
+ * once. All need nothing but pairs and know nothing of an item without any.
  */
 
 /** The tables, and the rows of one step: `people` and `items` are dense numbers (int32). */
@@ -26,10 +27,16 @@ function tables({ parameter }: Scope, { people, items }: FamilyData, { factors }
   }
 }
 
-/** What was taken against items drawn at random, a WARP rank over [1 + negatives, batch] scores. */
-function warpModel(data: FamilyData, options: FamilyOptions, batch: number): TrainingModel {
+/** What was taken against items drawn at random. @param loss of [1 + negatives, batch] scores */
+function pairModel(
+  name: string,
+  data: FamilyData,
+  options: FamilyOptions,
+  batch: number,
+  loss: (ops: Ops, scores: Value) => Value,
+): TrainingModel {
   return {
-    name: 'mf-warp',
+    name,
     loss: (scope) => {
       const { ops, batch: feed } = scope
       const { negatives, factors, regularization } = options
@@ -41,7 +48,7 @@ function warpModel(data: FamilyData, options: FamilyOptions, batch: number): Tra
       const products = ops.mul(ops.reshape(q, [1 + negatives, batch, factors]), p)
       const scores = ops.add(ops.reduceSum(products, [2]), bias)
       const squares = ops.add(squaredLength(ops, p), squaredLength(ops, q))
-      return ops.add(warpLoss(ops, scores, data.items), ops.mul(squares, regularization / batch))
+      return ops.add(loss(ops, scores), ops.mul(squares, regularization / batch))
     },
   }
 }
@@ -83,19 +90,45 @@ function factorScorer(name: string, data: FamilyData, { factors }: FamilyOptions
   }
 }
 
-export const warpFactorization: Family = {
-  name: 'mf-warp',
-  defaults: { negatives: 20 },
-  candidates: [[{ regularization: 0.1 }, { regularization: 0.03 }]],
-  prepare: (data, options) => {
-    const sampler = new PairSampler(data, options.batch, options.negatives)
-    return {
-      training: warpModel(data, options, sampler.batch),
-      batches: (pairs, source) => sampler.batches(pairs, source),
-      scorer: factorScorer('mf-warp', data, options),
-    }
-  },
+function pairFamily(
+  name: string,
+  { defaults, candidates }: Pick<Family, 'defaults' | 'candidates'>,
+  loss: (ops: Ops, scores: Value, data: FamilyData) => Value,
+): Family {
+  return {
+    name,
+    defaults,
+    candidates,
+    prepare: (data, options) => {
+      const sampler = new PairSampler(data, options.batch, options.negatives)
+      return {
+        training: pairModel(name, data, options, sampler.batch, (ops, scores) => loss(ops, scores, data)),
+        batches: (pairs, source) => sampler.batches(pairs, source),
+        scorer: factorScorer(name, data, options),
+      }
+    },
+  }
 }
+
+/** The baseline that all others are measured against: it has the widest search. */
+export const bprFactorization = pairFamily(
+  'bpr',
+  {
+    defaults: { epochs: 160, patience: 10 },
+    candidates: [
+      [0.03, 1e-3, 3e-3, 0.01, 0.1].map((regularization) => ({ regularization })),
+      [64, 32, 128, 256].map((factors) => ({ factors })),
+      [5e-3, 2e-3, 0.01].map((learningRate) => ({ learningRate })),
+    ],
+  },
+  bprLoss,
+)
+
+export const warpFactorization = pairFamily(
+  'mf-warp',
+  { defaults: { negatives: 20 }, candidates: [[{ regularization: 0.1 }, { regularization: 0.03 }]] },
+  (ops, scores, { items }) => warpLoss(ops, scores, items),
+)
 
 export const softmaxFactorization: Family = {
   name: 'mf-softmax',

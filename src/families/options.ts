@@ -7,7 +7,7 @@ export interface FamilyOptions {
   readonly seed: number
   /** Numbers per person and per item. */
   readonly factors: number
-  /** Layers of propagation (LightGCN) or of the perceptron (NeuMF). */
+  /** Layers of propagation (LightGCN), of the perceptron (NeuMF), or of what reads the events. */
   readonly layers: number
   /** Passes over all pairs, at most. */
   readonly epochs: number
@@ -15,7 +15,7 @@ export interface FamilyOptions {
   readonly blindEpochs: number
   /** Stop after so many epochs without a better validation NDCG@10. */
   readonly patience: number
-  /** Pairs in one step; fewer where the table has fewer. */
+  /** Pairs (or events) in one step; fewer where the table has fewer. */
   readonly batch: number
   /** Items drawn for each pair that the person does not have. */
   readonly negatives: number
@@ -30,6 +30,15 @@ export interface FamilyOptions {
   readonly start: 'fine-tuned' | 'frozen' | 'random'
   /** What RecommenderNet makes small: the cross entropy of a sigmoid, or the squared error. */
   readonly loss: 'bce' | 'mse'
+  /** What a sequence model knows an item by: its text, an ID embedding of its own, or both. */
+  readonly inputs: 'both' | 'text' | 'ids'
+  /** Events that a sequence model reads: the newest ones. */
+  readonly length: number
+  /** Heads of attention; `factors` is a multiple of it. */
+  readonly heads: number
+  readonly dropout: number
+  /** Share of IDs hidden in each step of a model that has text too. */
+  readonly idDropout: number
   /** Most items for which every step's softmax goes over all of them. */
   readonly fullSoftmaxItems: number
   readonly device: Device
@@ -52,6 +61,11 @@ export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
   clipNorm: number(0, 0, 1e6),
   start: choice('fine-tuned', ['fine-tuned', 'frozen', 'random']),
   loss: choice('bce', ['bce', 'mse']),
+  inputs: choice('both', ['both', 'text', 'ids']),
+  length: integer(32, 2, 1024),
+  heads: integer(2, 1, 64),
+  dropout: number(0.3, 0, 0.9),
+  idDropout: number(0.3, 0, 1),
   fullSoftmaxItems: integer(50_000, 0, 10_000_000),
   device: choice('cpu', ['cpu', 'webgpu', 'cuda']),
   threads: integer(0, 0, 1024),

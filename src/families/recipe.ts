@@ -6,7 +6,7 @@ import { resolveOptions } from '../options.js'
 import { type FitContext, type RankerRecipe, rankerOf } from '../ranking.js'
 import type { InteractionTable, Matrix, Person, Ranker } from '../types.js'
 import { FAMILIES, type FamilyName } from './catalogue.js'
-import type { Family, FamilyData, Pairs } from './family.js'
+import type { Family, FamilyData } from './family.js'
 import type { EpochRecord } from './loop.js'
 import { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
 import type { TrainAnswer, TrainRequest } from './worker.js'
@@ -150,8 +150,9 @@ class Fit {
     for (const known of [vectors, ...(vectorsWithout ?? [])]) {
       if (known !== undefined) requireSameDimension(known.rows, table.itemIds.length)
     }
-    const pairs = distinctPairs(table)
-    return { people: table.userIds.length, items: table.itemIds.length, ...pairs, vectors, vectorsWithout }
+    const { userIds, itemIds, timeKind } = table
+    const sizes = { people: userIds.length, items: itemIds.length }
+    return { ...sizes, ...distinctPairs(table), timeKind, vectors, vectorsWithout }
   }
 }
 
@@ -168,14 +169,23 @@ function includes(options: FamilyOptions, some: Partial<FamilyOptions>): boolean
 }
 
 /** Each person's items, each once. A table has a person's rows together. */
-function distinctPairs({ users, items, itemIds }: InteractionTable): Pairs {
+function distinctPairs({
+  users,
+  items,
+  times,
+  itemIds,
+}: InteractionTable): Pick<FamilyData, 'users' | 'taken' | 'times'> {
   const lastUser = new Int32Array(itemIds.length).fill(-1)
   const rows = Int32Array.from(users.keys()).filter((row) => {
     if (lastUser[items[row]] === users[row]) return false
     lastUser[items[row]] = users[row]
     return true
   })
-  return { users: rows.map((row) => users[row]), taken: rows.map((row) => items[row]) }
+  return {
+    users: rows.map((row) => users[row]),
+    taken: rows.map((row) => items[row]),
+    times: Float64Array.from(rows, (row) => times[row]),
+  }
 }
 
 function known(figures: { readonly [name: string]: number | undefined }): { [name: string]: number } {

@@ -4,7 +4,6 @@ import { TextrecError } from '../errors.js'
 import {
   bm25Recipe,
   bm25Search,
-  bprRecipe,
   meanWordVectors,
   popularRecipe,
   randomRecipe,
@@ -26,7 +25,7 @@ export const EVALUATION_MODELS = {
   popular: () => popularRecipe(),
   'item-knn': ({ threads }) => collaborativeRecipe('neighbours', { threads }),
   ease: ({ threads }) => collaborativeRecipe('ease', { threads }),
-  bpr: ({ threads }) => bprRecipe({ threads }),
+  'ease-recent': ({ threads }) => collaborativeRecipe('ease', { threads, recency: true }),
   ...FAMILY_MODELS,
   bm25: (inputs) => ({
     name: 'bm25',

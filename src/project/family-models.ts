@@ -7,6 +7,7 @@ export type MakeRecipe = (inputs: EvaluationInputs) => RankerRecipe
 
 /** The families of src/families as models to evaluate, by name. */
 export const FAMILY_MODELS = {
+  bpr: family('bpr'),
   'mf-warp': family('mf-warp'),
   'mf-softmax': family('mf-softmax'),
   lightgcn: family('lightgcn'),
@@ -22,6 +23,11 @@ export const FAMILY_MODELS = {
     called: 'recommendernet-random',
     options: { start: 'random' },
   }),
+  sasrec: family('sasrec'),
+  'sasrec-text': family('sasrec', { called: 'sasrec-text', options: { inputs: 'text' } }),
+  'sasrec-id': family('sasrec', { called: 'sasrec-id', options: { inputs: 'ids' } }),
+  'sasrec-long': family('sasrec-long'),
+  gru: family('gru'),
   'recommendernet-words': family('recommendernet', {
     called: 'recommendernet-words',
     vectors: (inputs) => () => inputs.wordVectors(),

@@ -110,7 +110,7 @@ const PROMISES: { readonly [name in EvaluationModel]?: Promises } = {
   popular: GUESSES,
   'item-knn': LEARNS,
   ease: LEARNS,
-  bpr: LEARNS,
+  'ease-recent': LEARNS,
   bm25: READS,
   glove: GUESSES,
   frozen: READS,

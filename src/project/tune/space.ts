@@ -16,7 +16,8 @@ export interface Candidate {
 
 export type TunedModel = TrainableModel | FamilyName
 
-const FAMILY_NAMES = Object.keys(FAMILIES) as FamilyName[]
+/** Of two ways to train a model of one name the one that can be published counts. */
+const FAMILY_NAMES = (Object.keys(FAMILIES) as FamilyName[]).filter((name) => !isTrainable(name))
 
 /** Every model that a search may try: first those that can be served. */
 export const TUNED_MODELS: readonly TunedModel[] = [...TRAINABLE_NAMES, ...FAMILY_NAMES]
