@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Adapter, adapterRanker, trainAdapter } from '#src/adapter/index.js'
 import { dot, row } from '#src/math/matrix.js'
 import { meanNdcg } from '#src/ranking.js'
-import { ITEMS, SMALL, tableOf, toyShop } from './toy.js'
+import { ITEMS, SMALL, tableOf, toyShop } from '../../dist/scripts/toys/toy-shop.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'textrec-adapter-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -66,8 +66,22 @@ describe('trainAdapter', () => {
       }
     }
     expect(stops).toBeGreaterThan(2)
-    expect(existsSync(checkpoint)).toBe(false)
+    // What comes after may be cut off as well: asked again, nothing is trained anew.
+    const onProgress = () => expect.unreachable('an epoch was trained again')
+    const again = await trained({ ...options, checkpoint }, { onProgress })
+    expect(again.adapter.fingerprint).toBe(whole.adapter.fingerprint)
   }, 180_000)
+
+  test('the event loop has next to nothing to do meanwhile', async () => {
+    const before = performance.eventLoopUtilization()
+    let during = before
+    const onProgress = () => {
+      during = performance.eventLoopUtilization(before)
+    }
+    await trained({ ...SMALL, epochs: 2, refit: false }, { onProgress })
+    expect(during.active).toBeGreaterThan(0)
+    expect(during.utilization).toBeLessThan(0.5)
+  })
 
   test('a checkpoint of other data or options is not gone on with', async () => {
     const checkpoint = join(folder, 'other')
