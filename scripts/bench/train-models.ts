@@ -6,8 +6,8 @@ import {
   noDropout,
 } from '../../src/adapter/model.js'
 import { random } from '../../src/math/random.js'
-import type { Graph, Node } from '../../src/onnx/graph.js'
-import type { TrainingModel } from '../../src/onnx/optimizer.js'
+import type { Graph, Node, Value } from '../../src/onnx/graph.js'
+import type { Scope, TrainingModel } from '../../src/onnx/optimizer.js'
 import type { Batch } from '../../src/onnx/optimizer-session.js'
 
 /** A model to be timed: its graph, one batch for it and what a batch teaches. */
@@ -29,9 +29,22 @@ export interface InBatchSizes {
   readonly hidden: number
 }
 
+/** The same scope, in which a parameter that is asked for again is the same tensor. */
+function sharing(scope: Scope): Scope {
+  const known = new Map<string, Value>()
+  return {
+    ...scope,
+    parameter: (name, ...given) => {
+      const value = known.get(name) ?? scope.parameter(name, ...given)
+      known.set(name, value)
+      return value
+    },
+  }
+}
+
 /**
- * The step that shops beyond a full softmax are trained with: the mean texts of histories, and below them the texts of
- * what came next, go through one residual head; softmax over the items of the batch, corrected by how often each is offered.
+ * The step that shops beyond a full softmax are trained with: the mean text of a history and the text of what came
+ * next go through one residual head; softmax over the items of the batch, corrected by how often each is offered.
  */
 export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): TrainingCase {
   const shape: AdapterShape = {
@@ -40,9 +53,11 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
   }
   const model: TrainingModel = {
     name: 'in-batch',
-    loss: (scope) => {
+    loss: (given) => {
+      const scope = sharing(given)
       const { ops } = scope
-      const both = itemHead(scope, shape, scope.batch('texts', 'float32', [2 * batch, dim]), noDropout)
+      const head = (name: string) =>
+        itemHead(scope, shape, scope.batch(name, 'float32', [batch, dim]), noDropout)
       const targets = ops.graph.constant(
         'targets',
         Int32Array.from({ length: batch }, (_, i) => i),
@@ -51,8 +66,8 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
       const weights = ops.graph.constant('weights', new Float32Array(batch).fill(1), [batch, 1])
       return candidateLoss(
         scope,
-        ops.slice(both, 0, 0, batch),
-        ops.slice(both, 0, batch, 2 * batch),
+        head('persons'),
+        head('texts'),
         targets,
         weights,
         scope.batch('logQ', 'float32', [1, batch]),
@@ -61,13 +76,10 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
   }
   const source = random(seed)
   // A person's mean leans towards the item that comes next: a loss that can fall.
-  const items = unitRows(batch, dim, () => source.normal())
-  const persons = unitRows(batch, dim, (at) => items[at] + (2 * source.normal()) / Math.sqrt(dim))
-  const texts = new Float32Array(2 * batch * dim)
-  texts.set(persons)
-  texts.set(items, persons.length)
+  const texts = unitRows(batch, dim, () => source.normal())
+  const persons = unitRows(batch, dim, (at) => texts[at] + (2 * source.normal()) / Math.sqrt(dim))
   const logQ = Float32Array.from({ length: batch }, () => Math.log((1 + source.integer(50)) / 5_000))
-  return { name: 'in-batch softmax', model, batch: { texts, logQ }, examples: batch }
+  return { name: 'in-batch softmax', model, batch: { persons, texts, logQ }, examples: batch }
 }
 
 export interface SequenceSizes {

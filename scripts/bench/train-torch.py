@@ -27,8 +27,8 @@ def tensor(name):
 
 names = [name for name in manifest["tensors"] if name not in manifest["batch"]]
 weights = {name: torch.nn.Parameter(tensor(name)) for name in names}
-texts, log_q = (tensor(name) for name in manifest["batch"])
-batch = texts.shape[0] // 2
+persons, texts, log_q = (tensor(name) for name in manifest["batch"])
+batch = persons.shape[0]
 targets = torch.arange(batch)
 matrices = [w for w in weights.values() if w.dim() > 1]
 others = [w for w in weights.values() if w.dim() <= 1]
@@ -43,8 +43,7 @@ def head(x):
 
 
 def step():
-    both = head(texts)
-    logits = both[:batch] * weights["logScale"].exp() @ both[batch:].T - log_q
+    logits = head(persons) * weights["logScale"].exp() @ head(texts).T - log_q
     loss = F.cross_entropy(logits, targets)
     optimizer.zero_grad()
     loss.backward()

@@ -54,8 +54,13 @@ export function productCrossEntropy(
   weights: Value,
   offsets?: Value,
 ): Value {
-  const products = ops.matmul(hidden, table, { transposeB: true })
-  const p = ops.softmax(offsets === undefined ? products : ops.sub(products, offsets))
+  // Offsets go into the product, which starts from them: one pass less over [rows, classes].
+  const factors = offsets === undefined ? [hidden, table] : [hidden, table, ops.neg(offsets)]
+  const logits = ops.graph.node('Gemm', factors, {
+    attributes: { transB: 1 },
+    shape: [shapeOf(hidden)[0], shapeOf(table)[0]],
+  })
+  const p = ops.softmax(logits)
   const rows = shapeOf(hidden)[0]
   const places = ops.reshape(targets, [rows, 1])
   const own = ops.graph.node('GatherElements', [p, places], {

@@ -44,6 +44,9 @@ export interface TrainingOptions {
   readonly unroll?: number
 }
 
+/** A step is hundreds of short kernels: threads that fall asleep between two of them wake up late. */
+const SPIN_MICROSECONDS = 100
+
 /**
  * A model being trained, with its state kept between steps: in one place on the CPU where the graph allows it
  * (else in two, taking turns), on the device with webgpu. `step` blocks the thread while it computes, so this
@@ -82,7 +85,8 @@ export class Training {
         : undefined
     const { device, threads } = options
     const model = serializeModel(step.graph, { ownOutputs: true })
-    const session = await Session.create(model, { device, threads, outputLocations })
+    const spinMicroseconds = SPIN_MICROSECONDS
+    const session = await Session.create(model, { device, threads, outputLocations, spinMicroseconds })
     return new Training(step, session, options, current, spare, options.state?.steps ?? 0)
   }
 

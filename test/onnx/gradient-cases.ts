@@ -12,9 +12,10 @@ function attention(ops: Ops, q: Value, k: Value, v: Value): Value {
   return ops.matmul(ops.softmax(ops.where(mask, scores, -1e9)), v)
 }
 
-function crossEntropy(ops: Ops, hidden: Value, table: Value): Value {
+function crossEntropy(ops: Ops, hidden: Value, table: Value, offsets?: number[]): Value {
+  const taken = offsets && ops.graph.constant('offsets', Float32Array.from(offsets), [1, offsets.length])
   const weights = ops.graph.constant('weights', Float32Array.of(1, 0, 1, 1), [4, 1])
-  return productCrossEntropy(ops, hidden, table, int32(ops, [2, 0, 2, 1]), weights)
+  return productCrossEntropy(ops, hidden, table, int32(ops, [2, 0, 2, 1]), weights, taken)
 }
 
 /** The same operators as scripts/fixtures/gradients.py, by the same names. */
@@ -71,4 +72,5 @@ export const CASES: { readonly [name: string]: (ops: Ops, x: readonly Value[]) =
     const scaled = ops.mul(ops.gatherRows(t, int32(ops, ROWS)), ops.sum(ops.mul(t, t)))
     return ops.add(scaled, ops.gatherRows(t, int32(ops, ROWS.toReversed())))
   },
+  'productCrossEntropy less offsets': (ops, [h, t]) => crossEntropy(ops, h, t, [0.5, -1, 2, 0, -3]),
 }
