@@ -1,14 +1,17 @@
 import { join } from 'node:path'
 import { Adapter } from '../adapter/index.js'
 import { matrix, row } from '../math/matrix.js'
-import { type Signal, TASTE } from '../recommend/person.js'
+import type { Signal } from '../recommend/person.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'
 import { FROZEN_TEXT, type Space } from '../recommend/space.js'
 import type { Matrix } from '../types.js'
 import type { ServedSpace } from './item-vectors.js'
 
-/** How much an event counts beside the next newer one where frozen text is served: as the weights of a history say. */
-export const FROZEN_DECAY = 0.5 ** (1 / TASTE.halfLifeEvents)
+/**
+ * How much an event counts beside the next newer one wherever an evaluation has frozen text beside something else. (What
+ * is served has its decay from validation, see decay-choice.ts.)
+ */
+export const FROZEN_DECAY = 0.5 ** (1 / 10)
 
 /** The part of the live pointer that says what training has published. */
 export interface LiveModel {

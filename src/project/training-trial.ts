@@ -22,9 +22,11 @@ import { selectRows } from '../evaluate/table.js'
 import { random, shuffle } from '../math/random.js'
 import { chooseDevice } from '../onnx/device.js'
 import type { Scorer, TestCase } from '../ranking.js'
+import { TASTE } from '../recommend/person.js'
 import { defaultParameters, SERVING_DEFAULTS } from '../recommend/serving.js'
 import type { Store } from '../store/index.js'
 import type { Device, InteractionTable, Matrix, OnProgress } from '../types.js'
+import { chooseDecay } from './decay-choice.js'
 import { type FusionTrial, judgeFusions } from './fusion-choice.js'
 import type { Contender } from './guard.js'
 import { textSpace } from './item-vectors.js'
@@ -33,7 +35,6 @@ import { unseenAdapter } from './live-contender.js'
 import type { LiveState } from './live-index.js'
 import { textsWithoutOwn } from './own-reviews.js'
 import { trainingFolder } from './retraining.js'
-import { FROZEN_DECAY } from './serving-model.js'
 import type { TrainCallOptions } from './training-options.js'
 import { chooseDirections } from './whitening-choice.js'
 
@@ -53,6 +54,8 @@ export interface TrialSource {
 export interface Trial {
   readonly trained: TrainedAdapter | undefined
   readonly collaborative: CollaborativeParameters
+  /** How much an event counts beside the next newer one where text is served as it is. */
+  readonly decay: number
   /** What may be published. */
   readonly candidates: readonly Contender[]
   /** What has to be beaten. */
@@ -134,12 +137,14 @@ class TrialRun {
       adapter: trained?.hidden.adapter,
       collaborative: await fitScorer(visible, scorer.parameters, { threads, signal }),
     }
-    const [overall, onCold] = [await this.judgeAll(warm), await this.judgeAll(cold)]
+    const decay = await chooseDecay(texts, warm.cases, () => throwIfAborted(signal, 'Training'))
+    const [overall, onCold] = [await this.judgeAll(warm, decay), await this.judgeAll(cold, decay)]
     const live = await this.judgeLive(warm, cold)
     const contenders = overall.fusions.map((one, i) => contender(one, onCold.fusions[i]))
     return {
       trained,
       collaborative: scorer.parameters,
+      decay,
       // Frozen text as it is, is what there is without any training.
       candidates: contenders.filter(({ name }) => name !== 'frozen'),
       against: [
@@ -194,8 +199,8 @@ class TrialRun {
   }
 
   /** Every way of putting text and collaborative scores together, and the collaborative scores alone. */
-  private async judgeAll({ cases, metric, texts, table, adapter, collaborative }: Judging) {
-    const scorers: Scorer[] = [await textMeanScorer('frozen', texts, FROZEN_DECAY)]
+  private async judgeAll({ cases, metric, texts, table, adapter, collaborative }: Judging, decay: number) {
+    const scorers: Scorer[] = [await textMeanScorer('frozen', texts, decay)]
     if (adapter !== undefined) scorers.unshift(await adapterScorer(adapter, texts, table.itemIds))
     const onBatch = this.onBatch(cases.length)
     const fusions = await judgeFusions(scorers, collaborative, cases, metric, { onBatch })
@@ -209,7 +214,8 @@ class TrialRun {
     const { store, live, split, options } = this.source
     const { model } = live
     const { threads, signal } = options
-    const { collaborativeShare: share, collaborative } = model?.settings ?? SERVING_DEFAULTS
+    const settings = model?.settings ?? SERVING_DEFAULTS
+    const { collaborativeShare: share, collaborative, decay = TASTE.decay } = settings
     const found =
       model?.adapter === undefined ? undefined : await unseenAdapter(store.directory, model, split, threads)
     if (found !== undefined && found.adapter === undefined) {
@@ -222,7 +228,7 @@ class TrialRun {
       const scorer = await fitScorer(table, parameters, { threads, signal })
       const text =
         found?.adapter === undefined
-          ? await textMeanScorer('live', texts, FROZEN_DECAY)
+          ? await textMeanScorer('live', texts, decay)
           : await adapterScorer(found.adapter, texts, table.itemIds, 'live')
       const [trial] = await judgeFusions([text], scorer, cases, metric, { shares: [share] })
       await text.close?.()

@@ -201,6 +201,7 @@ async function saveModel(
       collaborativeShare: report.candidate.share,
       minRating,
       collaborative: trial.collaborative,
+      ...(adapted === undefined ? { decay: trial.decay } : {}),
     },
     forgotten,
   }

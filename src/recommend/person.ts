@@ -11,28 +11,35 @@ export interface Signal {
 }
 
 export const TASTE = {
-  /** So many events back, an event counts half. */
-  halfLifeEvents: 10,
+  /**
+   * An event counts this much of the next newer one. On validation, NDCG@10 of frozen text with .6 against .93: .076
+   * and .064 on a shop, .029 and .026 on one known by its reviews, .019 and .005 on films; beside item-item scores
+   * .097 and .091, .068 and .066, .058 and .053. Faster still was no better, or little.
+   */
+  decay: 0.6,
   /** A dislike counts this much of a like, the other way round. */
   dislike: 0.5,
   /** What the person says in words counts as much as this many likes. */
   text: 2,
 } as const
 
+/** What is left of the oldest events: no sum notices it, and who reads the order of events still gets them all. */
+const LEAST_RECENCY = 1e-6
+
 /**
- * Weight of each event of a history, oldest first: halved every `halfLifeEvents` events back, times the square
- * of how well it was rated on the catalogue's own scale (the worst rating counts nothing, one in the middle a
- * quarter, no rating full).
+ * Weight of each event of a history, oldest first: `decay` times that of the next newer one, times the square of how
+ * well it was rated on the catalogue's own scale (the worst rating counts nothing, one in the middle a quarter, no
+ * rating full).
  * @param values [events] ratings; NaN where there is none
  * @param range lowest and highest rating in the catalogue; undefined where nobody rates
  */
 export function historyWeights(
   values: Float32Array,
   range: { readonly lowest: number; readonly highest: number } | undefined,
-  halfLifeEvents: number = TASTE.halfLifeEvents,
+  decay: number = TASTE.decay,
 ): Float32Array {
   return values.map((value, i) => {
-    const recency = 0.5 ** ((values.length - 1 - i) / halfLifeEvents)
+    const recency = Math.max(decay ** (values.length - 1 - i), LEAST_RECENCY)
     if (Number.isNaN(value) || range === undefined || range.highest <= range.lowest) return recency
     return recency * ((value - range.lowest) / (range.highest - range.lowest)) ** 2
   })

@@ -8,6 +8,8 @@ export interface ServingSettings {
   readonly minRating: number | undefined
   /** How item-item scores are made; undefined chooses by the number of items with interactions. */
   readonly collaborative: CollaborativeParameters | undefined
+  /** How much an event of a history counts beside the next newer one, where it is not an adapter that reads it. */
+  readonly decay?: number
 }
 
 /** 0.3 did best or near best on the sparse shops of the evaluation; where nothing is trained it is a guess. */

@@ -106,7 +106,7 @@ export function signalsWithVectors(
 }
 
 function signalsOf(
-  { crowd, index }: TasteSource,
+  { crowd, index, settings }: TasteSource,
   taken: Taken,
   said: Said,
 ): Pick<Taste, 'liked' | 'signals'> {
@@ -116,7 +116,7 @@ function signalsOf(
   const add = (key: number, weight: number, event = false) => {
     if (weight !== 0 && index.has(key)) signals.push({ key, weight, event })
   }
-  const weights = historyWeights(latest.values, crowd.range)
+  const weights = historyWeights(latest.values, crowd.range, settings.decay)
   latest.items.forEach((key, i) => {
     if (!crowd.isLiked(latest.values[i])) return
     liked.add(key)

@@ -9,7 +9,7 @@ import { Crowd } from '#src/recommend/crowd.js'
 import { textScore } from '#src/recommend/pool.js'
 import { type Question, recommendFor, type Shelf } from '#src/recommend/recommend.js'
 import { sampleOf } from '#src/recommend/scale.js'
-import { SERVING_DEFAULTS } from '#src/recommend/serving.js'
+import { SERVING_DEFAULTS, type ServingSettings } from '#src/recommend/serving.js'
 import { FROZEN_TEXT } from '#src/recommend/space.js'
 import { scoreOf, type Taste, tasteOf } from '#src/recommend/taste.js'
 import { KeySet, Store } from '#src/store/index.js'
@@ -66,16 +66,13 @@ const plain: Question = {
 }
 
 async function somebody(events: number): Promise<Taste> {
-  const items = Int32Array.from({ length: events }, () => keys[draw.integer(ITEMS)])
+  return whoTook(Int32Array.from({ length: events }, () => keys[draw.integer(ITEMS)]))
+}
+
+function whoTook(items: Int32Array, settings: ServingSettings = SERVING_DEFAULTS): Promise<Taste> {
   const { index, crowd } = shelf
-  const source = {
-    index,
-    crowd,
-    space: FROZEN_TEXT,
-    settings: SERVING_DEFAULTS,
-    sample: sampleOf(index, keys),
-  }
-  return tasteOf(source, { items, values: new Float32Array(events).fill(Number.NaN) })
+  const source = { index, crowd, space: FROZEN_TEXT, settings, sample: sampleOf(index, keys) }
+  return tasteOf(source, { items, values: new Float32Array(items.length).fill(Number.NaN) })
 }
 
 /** The slow and obvious way: every item's score, sorted. */
@@ -95,6 +92,14 @@ function twin(taste: Taste, question: Question): number[] {
     .slice(0, question.k)
     .map(({ key }) => key)
 }
+
+test('a history fades as fast as training has found', async () => {
+  const items = keys.filter((key) => shelf.index.has(key)).slice(0, 3)
+  for (const decay of [1, 0.5]) {
+    const { signals } = await whoTook(items, { ...SERVING_DEFAULTS, decay })
+    expect(signals.map(({ weight }) => weight)).toEqual([decay ** 2, decay, 1])
+  }
+})
 
 describe('recommendFor, against scoring everything', () => {
   const few = () => keys.filter(() => draw.next() < 0.1)
