@@ -32,12 +32,6 @@ export class EvaluationInputs {
     return known
   }
 
-  /** [items, count] the same, whitened by the items that `table` knows. */
-  async whitened(table: InteractionTable, count: number): Promise<Matrix> {
-    const texts = await this.vectors(table)
-    return whiten(fitWhitening(texts, Int32Array.from(new Set(table.items)), count), texts)
-  }
-
   /** The words of each item and what to ask by, without what validation asks for: one search serves both steps. */
   documents(): { readonly documents: string[]; readonly queries: string[] } {
     return this.texts.documents(this.split.heldOutWhileFitting)

@@ -2,8 +2,6 @@ import { type Adapter, adapterScorer } from '../adapter/index.js'
 import { collaborativeRecipe, fitCollaborative, fitScorer, fusedScorer } from '../collaborative/index.js'
 import { TextrecError } from '../errors.js'
 import {
-  bm25Recipe,
-  bm25Search,
   meanWordVectors,
   popularRecipe,
   randomRecipe,
@@ -18,6 +16,7 @@ import type { EvaluationInputs } from './evaluation-inputs.js'
 import { FAMILY_MODELS, type MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
 import { FROZEN_DECAY } from './serving-model.js'
+import { TEXT_MODELS } from './text-models.js'
 
 /** Every model that can be evaluated, by name. */
 export const EVALUATION_MODELS = {
@@ -27,14 +26,7 @@ export const EVALUATION_MODELS = {
   ease: ({ threads }) => collaborativeRecipe('ease', { threads }),
   'ease-recent': ({ threads }) => collaborativeRecipe('ease', { threads, recency: true }),
   ...FAMILY_MODELS,
-  bm25: (inputs) => ({
-    name: 'bm25',
-    seedless: true,
-    fit: (context) => {
-      const { documents, queries } = inputs.documents()
-      return bm25Recipe(bm25Search(documents), (item) => queries[item]).fit(context)
-    },
-  }),
+  ...TEXT_MODELS,
   glove: (inputs) => {
     let words: Promise<Matrix> | undefined
     return textMeanRecipe('glove', () => {
@@ -44,15 +36,6 @@ export const EVALUATION_MODELS = {
   },
   frozen: (inputs) => textMeanRecipe('frozen', (table) => inputs.vectors(table)),
   'frozen-knn': (inputs) => textNeighboursRecipe('frozen-knn', (table) => inputs.vectors(table)),
-  whitened: (inputs) => ({
-    name: 'whitened',
-    seedless: true,
-    fit: async (context) => {
-      const count = await inputs.directions(context.fitting, context.validation)
-      const recipe = textMeanRecipe('whitened', (table) => inputs.whitened(table, count))
-      return recipe.fit(context)
-    },
-  }),
   adapter: adapterRecipe,
   fused: fusedRecipe,
 } as const satisfies { readonly [name: string]: MakeRecipe }

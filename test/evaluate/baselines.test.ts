@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { bm25Search, words } from '#src/evaluate/baselines/bm25.js'
+import { bm25Search } from '#src/evaluate/baselines/bm25.js'
 import { recentMeans } from '#src/evaluate/baselines/text.js'
-import { meanWordVectors, textMeanRecipe } from '#src/evaluate/index.js'
+import { meanWordVectors, PLAIN_WORDS, textMeanRecipe, toWords, words } from '#src/evaluate/index.js'
 import { matrix, row } from '#src/math/matrix.js'
 import { tableOf } from '../support/tables.js'
 
@@ -31,6 +31,23 @@ describe('BM25', () => {
 
   test('words of other scripts count', () => {
     expect(words('Étude №5, 你好!')).toEqual(['étude', '5', '你好'])
+  })
+
+  test.each([
+    [{}, ['the', 'guitars', 'of', 'a', 'guitar', 'player']],
+    [{ lowercase: false }, ['The', 'Guitars', 'of', 'a', 'guitar', 'player']],
+    [{ stopWords: true }, ['guitars', 'guitar', 'player']],
+    [{ stemming: true }, ['the', 'guitar', 'of', 'a', 'guitar', 'player']],
+    [{ lowercase: false, stopWords: true }, ['Guitars', 'guitar', 'player']],
+    [{ stopWords: true, stemming: true }, ['guitar', 'guitar', 'player']],
+  ])('words under %j', (options, expected) => {
+    expect(toWords({ ...PLAIN_WORDS, ...options })('The Guitars of a guitar-player.')).toEqual(expected)
+  })
+
+  test('finds other forms of a word once they are cut to their stem', () => {
+    const stems = toWords({ ...PLAIN_WORDS, stemming: true })
+    expect([...search('guitars', 4).items]).toEqual([])
+    expect([...bm25Search(texts, stems)('guitars', 4).items].sort()).toEqual([0, 2])
   })
 })
 

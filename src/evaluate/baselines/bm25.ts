@@ -1,6 +1,7 @@
 import { matrix, row } from '../../math/matrix.js'
 import { topK } from '../../math/top-k.js'
 import { chooseParameters, type RankerRecipe, rankerOf, type Scorer } from '../../ranking.js'
+import { type ToWords, words } from './words.js'
 
 /** Full-text search over the catalogue: dense item numbers, best first. */
 export type TextSearch = (
@@ -61,14 +62,14 @@ function newestItems(
 /**
  * Okapi BM25 in memory (Robertson & Zaragoza 2009, k1 = 1.2, b = 0.75, the idf of Lucene, which is never
  * negative): for catalogues that are not in a database. A repeated word of the query counts once.
- * @param texts [items]
+ * @param texts [items] @param wordsOf what becomes of texts and queries before they are compared
  */
-export function bm25Search(texts: readonly string[]): TextSearch {
+export function bm25Search(texts: readonly string[], wordsOf: ToWords = words): TextSearch {
   const k1 = 1.2
   const b = 0.75
   const postings = new Map<string, Map<number, number>>()
   const lengths = texts.map((text, item) => {
-    const found = words(text)
+    const found = wordsOf(text)
     for (const word of found) {
       const counts = postings.get(word) ?? new Map<number, number>()
       counts.set(item, (counts.get(item) ?? 0) + 1)
@@ -79,7 +80,7 @@ export function bm25Search(texts: readonly string[]): TextSearch {
   const meanLength = lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, texts.length)
   return (query, k) => {
     const scores = new Float64Array(texts.length)
-    for (const word of new Set(words(query))) {
+    for (const word of new Set(wordsOf(query))) {
       const counts = postings.get(word)
       if (counts === undefined) continue
       const idf = Math.log(1 + (texts.length - counts.size + 0.5) / (counts.size + 0.5))
@@ -90,9 +91,4 @@ export function bm25Search(texts: readonly string[]): TextSearch {
     const items = topK(scores, k).filter((item) => scores[item] > 0)
     return { items, scores: Float32Array.from(items, (item) => scores[item]) }
   }
-}
-
-/** Runs of letters and digits in lower case. */
-export function words(text: string): string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { normalize } from '../../math/matrix.js'
 import { serveWorker } from '../../onnx/worker-server.js'
-import { words } from './bm25.js'
+import { words } from './words.js'
 
 export interface WordVectorRequest {
   /** The JSON file of the word vectors. */
