@@ -33,6 +33,18 @@ export class ByteReader {
     return this.give(count, 0)
   }
 
+  /** Leaves out so many bytes. @returns whether there were as many */
+  async skip(count: number): Promise<boolean> {
+    let left = count
+    while (left > this.held.length) {
+      left -= this.held.length
+      this.held = Buffer.alloc(0)
+      if (!(await this.more())) return false
+    }
+    this.held = this.held.subarray(left)
+    return true
+  }
+
   /** What comes next, at least `count` bytes of it where there are as many. Nothing is taken. */
   async peek(count: number): Promise<Buffer> {
     while (this.held.length < count && (await this.more())) {}
@@ -55,8 +67,11 @@ export class ByteReader {
   }
 }
 
+/** What is wrong with a file, in words that end a sentence. */
+export class Damaged extends Error {}
+
 /** A piece without an end where there should be one. */
-export class TooLong extends Error {
+export class TooLong extends Damaged {
   constructor(most: number) {
     super(`a piece of it is longer than ${most} bytes`)
   }

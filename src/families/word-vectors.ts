@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs'
 import { TextrecError } from '../errors.js'
 import { addScaled, matrix, normalize, row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
-import { ByteReader, TooLong } from './byte-reader.js'
+import { ByteReader, Damaged } from './byte-reader.js'
+import { isFastText, readFastText } from './fasttext.js'
 
 /** Vectors of the words that were asked for and that the file has. */
 export interface WordVectors {
@@ -19,9 +20,10 @@ const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
  * Reads word vectors in the formats in which they are published: GloVe text (a word and its numbers on a line), word2vec
- * and fastText text (.vec: the same below a line with count and dimension) and word2vec binary (that line, then for each word
- * its bytes, a space and little-endian float32 numbers). Which one it is the file itself tells. It is read as a stream:
- * memory grows with what is wanted, whatever the file holds or claims. Of two vectors of one word the first counts.
+ * and fastText text (.vec: the same below a line with count and dimension), word2vec binary (that line, then for each word
+ * its bytes, a space and little-endian float32 numbers), and fastText's own .bin. Which one it is the file itself tells.
+ * It is read as a stream: memory grows with what is wanted, whatever the file holds or claims. Of two vectors of one word
+ * the first counts.
  * @param wanted the words to keep, spelt as in the file
  * @throws FILE_UNREADABLE, or MODEL_INVALID with the place for a file that is none of these, damaged or cut short
  */
@@ -31,7 +33,7 @@ export async function readWordVectors(path: string, wanted: ReadonlySet<string>)
   try {
     return await read(bytes, wanted)
   } catch (cause) {
-    if (cause instanceof Damaged || cause instanceof TooLong) throw invalid(path, cause.message)
+    if (cause instanceof Damaged) throw invalid(path, cause.message)
     if (!isSystemError(cause)) throw cause
     throw new TextrecError('FILE_UNREADABLE', `${path} cannot be read: ${cause.code}.`, 'Check the path.', {
       cause,
@@ -69,15 +71,13 @@ export async function meanOfWordVectors(
   })
 }
 
-/** What is wrong with the file, in words that end a sentence. */
-class Damaged extends Error {}
-
 interface Header {
   readonly count: number
   readonly dim: number
 }
 
 async function read(bytes: ByteReader, wanted: ReadonlySet<string>): Promise<WordVectors> {
+  if (await isFastText(bytes)) return readFastText(bytes, wanted, MOST_DIM)
   const first = await bytes.line(LONGEST_LINE)
   if (first === undefined) throw new Damaged('it is empty')
   const header = headerOf(first)
@@ -177,7 +177,7 @@ function invalid(path: string, what: string): TextrecError {
   return new TextrecError(
     'MODEL_INVALID',
     `${path} holds no word vectors that can be read: ${what}.`,
-    'Give GloVe text, word2vec text or binary, or fastText .vec, unpacked and complete.',
+    'Give GloVe text, word2vec text or binary, fastText .vec, or .bin that is not quantised, unpacked and complete.',
   )
 }
 

@@ -32,6 +32,35 @@ function binary(words: { readonly [word: string]: readonly number[] }, after = '
   return Buffer.concat([Buffer.from(`${entries.length} ${entries[0][1].length}\n`), ...blocks])
 }
 
+interface FastTextFile {
+  readonly dim: number
+  readonly words: readonly string[]
+  readonly bucket: number
+  readonly ngrams: readonly [shortest: number, longest: number]
+  /** [words + bucket, dim] */
+  readonly rows: readonly (readonly number[])[]
+  readonly quantised?: boolean
+}
+
+/** fastText's .bin, as its documentation lays it out. */
+function fastText({ dim, words, bucket, ngrams, rows, quantised = false }: FastTextFile): Buffer {
+  const numbers = [793712314, 12, dim, 5, 5, 1, 5, 1, 2, 2, bucket, ...ngrams, 100]
+  const head = Buffer.alloc(4 * numbers.length + 8 + 12 + 16)
+  for (const [i, value] of numbers.entries()) head.writeInt32LE(value, 4 * i)
+  const at = 4 * numbers.length
+  head.writeDoubleLE(1e-4, at)
+  for (const [i, value] of [words.length, words.length, 0].entries()) head.writeInt32LE(value, at + 8 + 4 * i)
+  head.writeBigInt64LE(1000n, at + 20)
+  head.writeBigInt64LE(-1n, at + 28)
+  const entries = words.map((word) => Buffer.concat([Buffer.from(`${word}\0`), Buffer.alloc(9)]))
+  const sizes = Buffer.alloc(17)
+  sizes[0] = Number(quantised)
+  sizes.writeBigInt64LE(BigInt(rows.length), 1)
+  sizes.writeBigInt64LE(BigInt(dim), 9)
+  const matrix = Buffer.from(Float32Array.from(rows.flat()).buffer)
+  return Buffer.concat([head, ...entries, sizes, matrix, Buffer.from('the output matrix')])
+}
+
 describe('word vectors are read from', () => {
   test('GloVe text, words with spaces and beyond ASCII among them', async () => {
     const { dim, vectors } = await read('the 0.5 -1e-2 3\n. . . 1 2 3\nñandú .25 +4 -0\nrest 1 1 1', [
@@ -95,6 +124,75 @@ describe('word vectors are read from', () => {
   })
 })
 
+describe('the .bin of fastText', () => {
+  test('without n-grams has a row for each word', async () => {
+    const rows = [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]
+    const bytes = fastText({ dim: 2, words: ['</s>', 'größe', 'c'], bucket: 0, ngrams: [0, 0], rows })
+    const { dim, vectors } = await read(bytes, ['c', 'größe', 'absent'])
+    expect(dim).toBe(2)
+    expect(Object.fromEntries(vectors)).toEqual({ größe: Float32Array.of(3, 4), c: Float32Array.of(5, 6) })
+  })
+
+  test('makes a word the mean of its row and of its n-grams, and an unknown one of those alone', async () => {
+    // Row w of the matrix is [1, 0, ...] for the word, and bucket b has its own axis: the mean counts who was met.
+    const bucket = 7
+    const rows = Array.from({ length: 2 + bucket }, (_, i) =>
+      Array.from({ length: 2 + bucket }, (_column, d) => Number(i === d)),
+    )
+    const file = fastText({ dim: 2 + bucket, words: ['aé', '</s>'], bucket, ngrams: [2, 3], rows })
+    const { vectors } = await read(file, ['aé', 'xy', '</s>'])
+    // Of <aé> these are the n-grams of two and three letters, of bytes hashed by FNV-1a with signed bytes.
+    const hash = (text: string) =>
+      Buffer.from(text).reduce(
+        (value, byte) =>
+          Number(
+            BigInt.asUintN(
+              32,
+              BigInt.asUintN(32, BigInt(value) ^ BigInt(byte < 128 ? byte : byte - 256)) * 16777619n,
+            ),
+          ),
+        2166136261,
+      )
+    const mean = (own: readonly number[], ngrams: readonly string[]) => {
+      const expected = new Array<number>(2 + bucket).fill(0)
+      const places = [...own, ...ngrams.map((ngram) => 2 + (hash(ngram) % bucket))]
+      for (const place of places) expected[place] += 1 / places.length
+      return expected
+    }
+    const close = (found: Float32Array, expected: readonly number[]) => {
+      for (const [d, value] of expected.entries()) expect(found[d]).toBeCloseTo(value, 6)
+    }
+    close(vectors.get('aé')!, mean([0], ['<a', '<aé', 'aé', 'aé>', 'é>']))
+    close(vectors.get('xy')!, mean([], ['<x', '<xy', 'xy', 'xy>', 'y>']))
+    close(vectors.get('</s>')!, mean([1], []))
+    // Known values of 32-bit FNV-1a.
+    expect([hash('a'), hash('foobar')]).toEqual([0xe40c292c, 0xbf9cf968])
+  })
+
+  test('is read up to the last row that is needed, and refused where that is missing', async () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => [i, -i])
+    const words = rows.map((_, i) => `w${i}`)
+    const bytes = fastText({ dim: 2, words, bucket: 0, ngrams: [0, 0], rows })
+    const cut = bytes.subarray(0, -17 - 8 * 2000)
+    const { vectors } = await read(cut, ['w2999', 'w3', 'w2998'])
+    expect([vectors.get('w2999'), vectors.get('w3'), vectors.get('w2998')]).toEqual([
+      Float32Array.of(2999, -2999),
+      Float32Array.of(3, -3),
+      Float32Array.of(2998, -2998),
+    ])
+    await expect(read(cut, ['w3000'])).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      fact: expect.stringMatching(/before row 3001 of the 5000/),
+    })
+  })
+})
+
+const TINY: FastTextFile = { dim: 1, words: ['a'], bucket: 0, ngrams: [0, 0], rows: [[1]] }
+
 describe('a file is refused', () => {
   const broken: readonly (readonly [string, string | Buffer, RegExp])[] = [
     ['that is empty', '', /it is empty/],
@@ -114,6 +212,12 @@ describe('a file is refused', () => {
     ['with a NaN in it', binary({ a: [1, Number.NaN] }), /word 1 has a number that is not finite/],
     ['without any line break', Buffer.alloc(300_000, 0x61), /longer than \d+ bytes/],
     ['of one lone word', 'word\n', /line 1 is no word with its numbers/],
+    ['of fastText that is quantised', fastText({ ...TINY, quantised: true }), /it is quantised/],
+    ['of fastText with a row too many', fastText({ ...TINY, rows: [[1], [2]] }), /2 rows of 1 for 1 words/],
+    ['of fastText with a NaN', fastText({ ...TINY, rows: [[Number.NaN]] }), /row 1 has a number that is not/],
+    ['of fastText that ends in its header', fastText(TINY).subarray(0, 40), /middle of its header/],
+    ['of fastText that ends in its words', fastText(TINY).subarray(0, 95), /ends at entry 1 of the 1/],
+    ['of fastText without end', fastText({ ...TINY, dim: 99999 }), /vectors have 99999 numbers/],
   ]
   test.each(broken)('%s', async (_, content, what) => {
     await expect(read(content, ['a', 'b'])).rejects.toMatchObject({
@@ -129,10 +233,11 @@ describe('a file is refused', () => {
   })
 
   test('or read, but never believed, whatever its bytes are', async () => {
-    const start = fc.constantFrom('', '2 2\n', '1 1\n', 'a 1 2\n', '5 3\na ')
+    const starts = ['', '2 2\n', '1 1\n', 'a 1 2\n', '5 3\na '].map((text) => Buffer.from(text))
+    const start = fc.constantFrom(...starts, fastText(TINY).subarray(0, 90))
     await fc.assert(
       fc.asyncProperty(start, fc.uint8Array({ maxLength: 80 }), async (head, tail) => {
-        const content = Buffer.concat([Buffer.from(head), tail])
+        const content = Buffer.concat([head, tail])
         try {
           const { dim, vectors } = await read(content, ['a'])
           for (const vector of vectors.values()) {
