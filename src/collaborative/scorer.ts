@@ -130,8 +130,9 @@ function nonZero(scores: Float32Array, ascending?: Int32Array): ScoredItems {
     const item = ascending === undefined ? i : ascending[i]
     if (scores[item] !== 0 && (size === 0 || items[size - 1] !== item)) items[size++] = item
   }
-  const found = items.slice(0, size)
-  return { items: found, scores: Float32Array.from(found, (item) => scores[item]) }
+  const found = new Float32Array(size)
+  for (let i = 0; i < size; i++) found[i] = scores[items[i]]
+  return { items: items.slice(0, size), scores: found }
 }
 
 /** Dense weights between all pairs of warm items. */
@@ -164,6 +165,9 @@ export class EaseScorer extends CollaborativeScorer {
 
 /** The few nearest neighbours of each warm item. */
 export class NeighbourScorer extends CollaborativeScorer {
+  /** Items that one history speaks of, while its scores are added up. */
+  private touched = new Int32Array(0)
+
   /** @param lists over warm item numbers. */
   constructor(
     warm: Int32Array,
@@ -178,25 +182,32 @@ export class NeighbourScorer extends CollaborativeScorer {
     this.sums ??= new Float32Array(this.itemCount)
     const { sums, warm, warmOf } = this
     const { starts, neighbours, similarities } = this.lists
-    const touched: number[] = []
+    const most = person.items.reduce((sum, item) => sum + this.listLength(warmOf[item]), 0)
+    if (this.touched.length < most) this.touched = new Int32Array(most)
+    const { touched } = this
+    let size = 0
     for (const [item, weight] of weighted(person.items, recency)) {
       const from = warmOf[item]
       if (from < 0) continue
       for (let at = starts[from]; at < starts[from + 1]; at++) {
         const to = warm[neighbours[at]]
-        if (sums[to] === 0) touched.push(to)
+        const before = sums[to]
         sums[to] += weight * similarities[at]
+        if (before === 0 && sums[to] !== 0) touched[size++] = to
       }
     }
     // An item comes twice where its sum was zero on the way.
-    const ascending = Int32Array.from(touched).sort()
-    const found = nonZero(sums, ascending)
-    for (const item of touched) sums[item] = 0
+    const found = nonZero(sums, touched.slice(0, size).sort())
+    for (let i = 0; i < size; i++) sums[touched[i]] = 0
     return found
   }
 
   withRecency(recency: number): NeighbourScorer {
     return new NeighbourScorer(this.warm, this.itemCount, this.lists, { ...this.parameters, recency })
+  }
+
+  private listLength(from: number): number {
+    return from < 0 ? 0 : this.lists.starts[from + 1] - this.lists.starts[from]
   }
 
   protected addRow(from: number, weight: number, into: Float32Array): void {

@@ -158,10 +158,13 @@ export class Memory {
 /** Best first, equal scores by the smaller key. */
 function neighboursOf(entries: { readonly key: number; readonly score: number }[]): Neighbours {
   entries.sort((a, b) => b.score - a.score || a.key - b.key)
-  return {
-    keys: Int32Array.from(entries, ({ key }) => key),
-    scores: Float32Array.from(entries, ({ score }) => score),
+  const keys = new Int32Array(entries.length)
+  const scores = new Float32Array(entries.length)
+  for (let i = 0; i < entries.length; i++) {
+    keys[i] = entries[i].key
+    scores[i] = entries[i].score
   }
+  return { keys, scores }
 }
 
 function first({ keys, scores }: Neighbours, count: number): Neighbours {

@@ -33,13 +33,16 @@ export class Best {
 
   /** Best first. */
   take(): Neighbours {
-    const order = Array.from({ length: this.size }, (_, i) => i).sort((i, j) =>
-      this.isWorse(this.scores[i], this.keys[i], this.scores[j], this.keys[j]) ? 1 : -1,
-    )
-    return {
-      keys: Int32Array.from(order, (i) => this.keys[i]),
-      scores: Float32Array.from(order, (i) => this.scores[i]),
+    const order = new Int32Array(this.size)
+    for (let i = 0; i < order.length; i++) order[i] = i
+    order.sort((i, j) => (this.isWorseAt(i, j) ? 1 : -1))
+    const keys = new Int32Array(order.length)
+    const scores = new Float32Array(order.length)
+    for (let i = 0; i < order.length; i++) {
+      keys[i] = this.keys[order[i]]
+      scores[i] = this.scores[order[i]]
     }
+    return { keys, scores }
   }
 
   /** The kept keys, in no order. */

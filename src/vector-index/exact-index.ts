@@ -14,7 +14,7 @@ import {
 import { passesAtMost, rowFilter } from './filter.js'
 import { type QuantizedRows, quantizeQuery } from './quantize.js'
 import { Rows } from './rows.js'
-import { floorOf, offerAll, offerPart, partOf, survey } from './select.js'
+import { floorOf, KeyList, offerAll, offerPart, partOf, survey } from './select.js'
 import type { Allowed, Neighbours, SearchOptions, Survey, VectorIndex } from './types.js'
 
 /** So many rows that are in no block are searched by a plain loop (0.1 ms); beyond it they become a block. */
@@ -32,7 +32,7 @@ interface Question {
   readonly unit: Float32Array
   readonly best: Best
   /** What a survey is after, and finds. */
-  readonly around?: { readonly wanted: number; readonly keys: number[]; bound: number }
+  readonly around?: { readonly wanted: number; readonly keys: KeyList; bound: number }
 }
 
 interface State {
@@ -169,10 +169,11 @@ export class ExactIndex implements VectorIndex {
       const around = rows.keys.subarray(0, rows.count).filter((key) => key !== 0)
       return { nearest, around, bound: Number.NEGATIVE_INFINITY }
     }
-    const around = { wanted, keys: [] as number[], bound: Number.NEGATIVE_INFINITY }
+    const keys = new KeyList(2 * Math.min(wanted, rows.live) + LOOSE_ROWS)
+    const around = { wanted, keys, bound: Number.NEGATIVE_INFINITY }
     const question = { unit, best: new Best(Math.min(k, rows.live)), around }
     await this.searchBlocks({ rows, blocks }, [question], undefined)
-    return { nearest: question.best.take(), around: Int32Array.from(around.keys), bound: around.bound }
+    return { nearest: question.best.take(), around: keys.take(), bound: around.bound }
   }
 
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix } {
@@ -225,7 +226,7 @@ export class ExactIndex implements VectorIndex {
           if (around === undefined) return
           around.bound = survey(rows, parts, forms[i], around.wanted, around.keys)
           for (let one = rowsIn(blocks); one < rows.count; one++) {
-            if (rows.keys[one] !== 0) around.keys.push(rows.keys[one])
+            if (rows.keys[one] !== 0) around.keys.add(rows.keys[one])
           }
         })
         blocks.forEach((block, b) => {

@@ -79,15 +79,39 @@ export function offerPart(
 /** Scores that stand for all when a threshold is chosen. */
 const SAMPLED = 1536
 
+/** Keys that are collected without a new array for every few of them. */
+export class KeyList {
+  private keys: Int32Array
+  private size = 0
+
+  constructor(expected: number) {
+    this.keys = new Int32Array(expected)
+  }
+
+  add(key: number): void {
+    if (this.size === this.keys.length) {
+      const grown = new Int32Array(2 * this.size + 64)
+      grown.set(this.keys)
+      this.keys = grown
+    }
+    this.keys[this.size++] = key
+  }
+
+  take(): Int32Array {
+    return this.keys.slice(0, this.size)
+  }
+}
+
 /** Adds about `wanted` of the keys that score best to `around`. @returns a bound for the rows of the parts that are not added */
 export function survey(
   rows: Rows,
   parts: readonly Part[],
   { scale, error }: { scale: number; error: number },
   wanted: number,
-  around: number[],
+  around: KeyList,
 ): number {
   const threshold = thresholdOf(rows, parts, wanted)
+  const { keys } = rows
   let slack = 0
   for (const { block, scores, peaks } of parts) {
     const { errors, maxLength } = block.quantized
@@ -96,8 +120,7 @@ export function survey(
       if (peaks[chunk] < threshold) continue
       const end = Math.min((chunk + 1) * CHUNK, block.rows)
       for (let i = chunk * CHUNK; i < end; i++) {
-        const key = rows.keys[block.first + i]
-        if (scores[i] >= threshold && key !== 0) around.push(key)
+        if (scores[i] >= threshold && keys[block.first + i] !== 0) around.add(keys[block.first + i])
       }
     }
   }
@@ -108,10 +131,13 @@ export function survey(
 function thresholdOf(rows: Rows, parts: readonly Part[], wanted: number): number {
   if (wanted >= rows.live) return Number.NEGATIVE_INFINITY
   const step = Math.max(1, Math.floor(rows.count / SAMPLED))
-  const sampled: number[] = []
+  const sampled = new Float32Array(Math.ceil(rows.count / step) + parts.length)
+  let size = 0
   for (const { block, scores } of parts) {
-    for (let i = 0; i < block.rows; i += step) if (rows.keys[block.first + i] !== 0) sampled.push(scores[i])
+    for (let i = 0; i < block.rows; i += step) {
+      if (rows.keys[block.first + i] !== 0) sampled[size++] = scores[i]
+    }
   }
-  const ascending = Float32Array.from(sampled).sort()
-  return ascending[Math.floor(ascending.length * (1 - wanted / rows.live))] ?? Number.NEGATIVE_INFINITY
+  const ascending = sampled.subarray(0, size).sort()
+  return ascending[Math.floor(size * (1 - wanted / rows.live))] ?? Number.NEGATIVE_INFINITY
 }
