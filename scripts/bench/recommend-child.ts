@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { Recommender, type RecommendOptions } from 'textrec'
 import { row } from '../../src/math/matrix.js'
 import { random } from '../../src/math/random.js'
@@ -31,10 +30,18 @@ export interface Serving {
   readonly memory: number
 }
 
-const K = 10
-const personOf = (i: number, people: number) => `person-${(i * 7919) % people}`
+export const K = 10
+export const personOf = (i: number, people: number) => `person-${(i * 7919) % people}`
 
-function figure(name: string, times: readonly number[]): Figure {
+/** What is asked and held to a bar, by the name under which its figure is told. */
+export const ASKED = {
+  first: 'a known person, asked about for the first time since opening',
+  again: 'a known person, asked about again',
+  filtered: 'with a filter that 10 % pass, another each time',
+  upsert: 'upsert of a new item, encoder warm',
+} as const
+
+export function figure(name: string, times: readonly number[]): Figure {
   return { name, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
@@ -59,15 +66,15 @@ export async function serve({ folder, people, questions }: Project): Promise<Ser
   const measure = async (name: string, count: number, job: (i: number) => unknown) =>
     rows.push(figure(name, await latencies(count, job, 0)))
   await latencies(100, (i) => ask(questions + i), 0)
-  await measure('a known person, asked about for the first time since opening', questions, (i) => ask(i))
-  await measure('a known person, asked about again', questions, (i) => ask(i))
+  await measure(ASKED.first, questions, (i) => ask(i))
+  await measure(ASKED.again, questions, (i) => ask(i))
   const window = (width: number) => {
     const from = draw.next() * (100 - width)
     return { filter: { price: { $gte: from, $lt: from + width } } }
   }
   const few = Math.min(questions, 500)
   await latencies(30, (i) => ask(i, window(10)), 0)
-  await measure('with a filter that 10 % pass, another each time', few, (i) => ask(i, window(10)))
+  await measure(ASKED.filtered, few, (i) => ask(i, window(10)))
   const ten = Array.from({ length: 10 }, () => window(10))
   await measure('with one of ten such filters', few, (i) => ask(i, ten[i % 10]))
   await measure('with a filter that 0.1 % pass', few, (i) => ask(i, window(0.1)))
@@ -81,7 +88,7 @@ export async function serve({ folder, people, questions }: Project): Promise<Ser
     await shop.upsert({ items: [{ id: `new-${i}`, title, description: 'A keeper goes mad in a storm.' }] })
   }
   await upsert(0)
-  await measure('upsert of a new item, encoder warm', 20, (i) => upsert(1 + i))
+  await measure(ASKED.upsert, 20, (i) => upsert(1 + i))
   await measure('the same, and the answer that finds it', 20, async (i) => {
     await upsert(100 + i)
     const { items } = await shop.similarItems('new-0', { k: 50 })
@@ -117,43 +124,4 @@ export async function search({ folder }: Project): Promise<{ kind: string; rows:
       figure('exact search as a plain loop over all vectors', plain),
     ],
   }
-}
-
-/** One of several that work at the same time. */
-export interface Shift extends Project {
-  /** When all begin, and when they end: milliseconds since 1970. */
-  readonly from: number
-  readonly to: number
-  /** Tells the workers apart. */
-  readonly worker: number
-}
-
-/** @returns answers per second, one question after the other */
-export async function answers({ folder, from, people, to, worker }: Shift): Promise<number> {
-  const shop = await Recommender.open(folder)
-  const ask = (i: number) => shop.recommend({ user: personOf(i % 2000, people), k: K })
-  for (let i = 0; i < 200; i++) await ask(worker + i)
-  await wait(Math.max(0, from - Date.now()))
-  let done = 0
-  const started = performance.now()
-  while (Date.now() < to) await ask(worker * 1000 + done++)
-  const rate = (1000 * done) / (performance.now() - started)
-  await shop.close()
-  return rate
-}
-
-/** Adds an item every tenth of a second. @returns how many */
-export async function additions({ folder, from, to }: Shift): Promise<number> {
-  const shop = await Recommender.open(folder)
-  const add = (i: number) => shop.upsert({ items: [{ id: `late-${i}`, title: `A late item, number ${i}` }] })
-  await add(0)
-  await wait(Math.max(0, from - Date.now()))
-  let done = 0
-  while (Date.now() < to) {
-    const next = Date.now() + 100
-    await add(++done)
-    await wait(Math.max(0, next - Date.now()))
-  }
-  await shop.close()
-  return done
 }

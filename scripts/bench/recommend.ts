@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { random } from '../../src/math/random.js'
+import { barsTable, below } from './bars.js'
 import { fillProject, NOISE, type RealVectors, realVectors } from './catalogue.js'
 import { inChild } from './measure.js'
 import type { BenchContext, BenchPart, BenchTable, Cell } from './part.js'
-import type { Project, Serving, Shift } from './recommend-child.js'
+import { ASKED, type Figure, type Project, type Serving } from './recommend-child.js'
+import { measureRates, type Rates, ratesTable } from './recommend-rates.js'
 
 const CHILD = new URL('./recommend-child.js', import.meta.url)
-/** Until so long after they were asked for, all workers have opened the project. */
-const TIME_TO_OPEN = 15_000
+/** The catalogue of which bars are set. */
+const BARS_FROM = 100_000
 
 interface Measured {
   readonly items: number
@@ -15,13 +17,6 @@ interface Measured {
   readonly serving: Serving
   readonly alone: Serving['rows']
   readonly rates: Rates
-}
-
-interface Rates {
-  readonly one: number
-  readonly two: number
-  readonly underUpserts: number
-  readonly upserts: number
 }
 
 export const part: BenchPart = {
@@ -35,7 +30,7 @@ export const part: BenchPart = {
     for (const items of quick ? [2_000, 10_000] : [10_000, 100_000]) {
       measured.push(await measure(items, real, context))
     }
-    return [times(measured, real), rates(measured)]
+    return [times(measured, real), ratesTable(measured), bars(measured)]
   },
 }
 
@@ -57,23 +52,8 @@ async function measure(items: number, real: RealVectors, { log, quick, work }: B
     learned: learned.result,
     alone: alone.result.rows,
     serving: serving.result,
-    rates: await throughput(project, quick ? 2000 : 10_000),
+    rates: await measureRates(project, quick ? 2000 : 10_000),
   }
-}
-
-async function throughput(project: Project, milliseconds: number): Promise<Rates> {
-  const together = async (jobs: readonly ('answers' | 'additions')[]) => {
-    const from = Date.now() + TIME_TO_OPEN
-    const shifts = jobs.map((job, worker) => {
-      const shift: Shift = { ...project, from, to: from + milliseconds, worker }
-      return inChild<number>(CHILD, job, shift)
-    })
-    return (await Promise.all(shifts)).map(({ result }) => result)
-  }
-  const [one] = await together(['answers'])
-  const two = await together(['answers', 'answers'])
-  const [underUpserts, added] = await together(['answers', 'additions'])
-  return { one, two: two[0] + two[1], underUpserts, upserts: (1000 * added) / milliseconds }
 }
 
 function times(measured: readonly Measured[], { from }: RealVectors): BenchTable {
@@ -102,25 +82,23 @@ function times(measured: readonly Measured[], { from }: RealVectors): BenchTable
   }
 }
 
-function rates(measured: readonly Measured[]): BenchTable {
-  return {
-    title: 'Answers a second, k = 10',
-    columns: [
-      { name: 'items' },
-      { name: 'one process', unit: '1/s' },
-      { name: 'two at once', unit: '1/s' },
-      { name: 'one beside upserts', unit: '1/s' },
-      { name: 'upserts', unit: '1/s' },
+/** What was promised of the largest catalogue. */
+function bars(measured: readonly Measured[]): BenchTable {
+  const { items, serving } = measured[measured.length - 1]
+  const of = (name: string) => serving.rows.find((row) => row.name === name) as Figure
+  const [first, again, filtered, upsert] = [ASKED.first, ASKED.again, ASKED.filtered, ASKED.upsert].map(of)
+  return barsTable(
+    `Bars, ${items} items, milliseconds`,
+    [
+      below('known person (kept in memory), p50', 1, again.p50),
+      below('known person (kept in memory), p99', 5, again.p99),
+      below('known person, first time since opening, p50', 1, first.p50),
+      below('known person, first time since opening, p99', 5, first.p99),
+      below('filter that 10 % pass, another each time, p50', 3, filtered.p50),
+      below('upsert of a new item, p99', 100, upsert.p99),
+      below('opening', 1000, serving.open),
+      below('opening and the first answer', 1000, serving.open + serving.first),
     ],
-    rows: measured.map(({ items, rates: { one, two, underUpserts, upserts } }) => [
-      items,
-      one,
-      two,
-      underUpserts,
-      upserts,
-    ]),
-    notes: [
-      'Some 2,000 people in turn, each process one question after the other; another process adds new items.',
-    ],
-  }
+    items < BARS_FROM ? [`The bars are those of ${BARS_FROM} items.`] : [],
+  )
 }
