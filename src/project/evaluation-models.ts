@@ -12,6 +12,7 @@ import {
 import { nearest } from '../options.js'
 import { type RankerRecipe, rankerOf } from '../ranking.js'
 import type { Matrix } from '../types.js'
+import { ADAPTER_MODELS } from './adapter-models.js'
 import type { EvaluationInputs } from './evaluation-inputs.js'
 import { FAMILY_MODELS, type MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
@@ -36,7 +37,7 @@ export const EVALUATION_MODELS = {
   },
   frozen: (inputs) => textMeanRecipe('frozen', (table) => inputs.vectors(table)),
   'frozen-knn': (inputs) => textNeighboursRecipe('frozen-knn', (table) => inputs.vectors(table)),
-  adapter: adapterRecipe,
+  ...ADAPTER_MODELS,
   fused: fusedRecipe,
 } as const satisfies { readonly [name: string]: MakeRecipe }
 
@@ -54,17 +55,6 @@ export function recipesFor(names: readonly string[], inputs: EvaluationInputs): 
       `${near === undefined ? '' : `Did you mean '${near}'? `}Models are ${known.join(', ')}.`,
     )
   })
-}
-
-function adapterRecipe(inputs: EvaluationInputs): RankerRecipe {
-  return {
-    name: 'adapter',
-    fit: async (context) => {
-      const { adapter } = await inputs.adapters(context)
-      const texts = await inputs.vectors(context.training)
-      return rankerOf(await adapterScorer(adapter, texts, context.training.itemIds))
-    },
-  }
 }
 
 /**

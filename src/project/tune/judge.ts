@@ -75,8 +75,8 @@ export class TuneJudge {
 
   /** How long a whole training of a model is, at most, times `share`. */
   epochsFor({ model }: Candidate, share: number): number {
-    const own = isTrainable(model) ? TRAIN_OPTIONS.epochs.default : FAMILY_OPTIONS.epochs.default
-    return Math.max(1, Math.round((this.options.epochs ?? own) * share))
+    const { epochs = isTrainable(model) ? TRAIN_OPTIONS.epochs.default : epochsOf(model) } = this.options
+    return Math.max(1, Math.round(epochs * share))
   }
 
   /** @param whole whether to ask for hidden items too where that takes a training of its own */
@@ -242,6 +242,11 @@ function scorerOf(ranker: Ranker): Scorer {
       return scores
     },
   }
+}
+
+function epochsOf(model: FamilyName): number {
+  const { epochs = FAMILY_OPTIONS.epochs.default }: Partial<FamilyOptions> = FAMILIES[model].defaults
+  return epochs
 }
 
 /** What a family takes of its own choices where it cannot choose: the first of each line. */

@@ -57,10 +57,19 @@ const FACTORS: Draws<FamilyOptions> = {
   learningRate: between(1e-3, 2e-2),
   regularization: between(1e-4, 0.1),
 }
-const PROPAGATION: Draws<FamilyOptions> = { layers: oneOf(1, 2, 3) }
+const LAYERS: Draws<FamilyOptions> = { layers: oneOf(1, 2, 3) }
+const SEQUENCES: Draws<FamilyOptions> = {
+  ...LAYERS,
+  factors: oneOf(64, 128, 256),
+  learningRate: between(5e-4, 5e-3),
+  weightDecay: between(1e-3, 0.2),
+  dropout: oneOf(0.1, 0.2, 0.3, 0.4, 0.5),
+}
 
 function drawsOf(model: TunedModel): { readonly [name: string]: Draw } {
-  if (!isTrainable(model)) return { ...FACTORS, ...(/^(lightgcn|neumf)/.test(model) ? PROPAGATION : {}) }
+  if (/^(gru|sasrec-long)/.test(model)) return SEQUENCES
+  if (/^(lightgcn|neumf)/.test(model)) return { ...FACTORS, ...LAYERS }
+  if (!isTrainable(model)) return FACTORS
   const [kind, text] = [model.startsWith('sasrec') ? ORDER : {}, model.endsWith('-text') ? {} : IDS]
   return { ...HEAD, ...kind, ...text }
 }
