@@ -1,6 +1,7 @@
 import type { Family } from './family.js'
 import { gru } from './gru.js'
 import { lightgcn, lightgcnFlow, lightgcnText } from './lightgcn.js'
+import { maml } from './maml.js'
 import { bprFactorization, softmaxFactorization, warpFactorization } from './matrix-factorization.js'
 import { neumf } from './neumf.js'
 import { recommenderNet } from './recommendernet.js'
@@ -20,6 +21,7 @@ export const FAMILIES = {
   sasrec,
   'sasrec-long': sasrecLong,
   gru,
+  maml,
 } as const satisfies { readonly [name: string]: Family }
 
 export type FamilyName = keyof typeof FAMILIES

@@ -15,7 +15,7 @@ export interface FamilyOptions {
   readonly blindEpochs: number
   /** Stop after so many epochs without a better validation NDCG@10. */
   readonly patience: number
-  /** Pairs (or events) in one step; fewer where the table has fewer. */
+  /** Pairs (events, people) in one step; fewer where the table has fewer. */
   readonly batch: number
   /** Items drawn for each pair that the person does not have. */
   readonly negatives: number
@@ -39,6 +39,10 @@ export interface FamilyOptions {
   readonly dropout: number
   /** Share of IDs hidden in each step of a model that has text too. */
   readonly idDropout: number
+  /** Likes, at most, that a person is known by while meta-learning. */
+  readonly support: number
+  /** Steps by which meta-learning adapts a person. */
+  readonly innerSteps: number
   /** Most items for which every step's softmax goes over all of them. */
   readonly fullSoftmaxItems: number
   readonly device: Device
@@ -66,6 +70,8 @@ export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
   heads: integer(2, 1, 64),
   dropout: number(0.3, 0, 0.9),
   idDropout: number(0.3, 0, 1),
+  support: integer(8, 1, 256),
+  innerSteps: integer(3, 1, 100),
   fullSoftmaxItems: integer(50_000, 0, 10_000_000),
   device: choice('cpu', ['cpu', 'webgpu', 'cuda']),
   threads: integer(0, 0, 1024),

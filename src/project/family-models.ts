@@ -28,6 +28,7 @@ export const FAMILY_MODELS = {
   'sasrec-id': family('sasrec', { called: 'sasrec-id', options: { inputs: 'ids' } }),
   'sasrec-long': family('sasrec-long'),
   gru: family('gru'),
+  maml: family('maml'),
   'recommendernet-words': family('recommendernet', {
     called: 'recommendernet-words',
     vectors: (inputs) => () => inputs.wordVectors(),

@@ -35,6 +35,8 @@ conforms('neumf')
 conforms('recommendernet')
 conforms('recommendernet', { start: 'frozen' })
 conforms('recommendernet', { start: 'random' })
+conforms('maml')
+conforms('maml', { start: 'random', blindEpochs: 20 })
 
 // What reads the order of events finds nothing on the checkerboard, where nobody's first item is ever taken next.
 const SMALL: Partial<FamilyOptions> = { factors: 8, heads: 1, layers: 1, length: 8, blindEpochs: 2 }

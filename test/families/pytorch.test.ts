@@ -45,14 +45,14 @@ const data = {
   vectors: matrix(table.items, table.texts.length / table.items, Float32Array.from(table.texts)),
 }
 /** Numbers of a batch that are no indices. */
-const FLOATS = ['weights', 'idMask']
+const FLOATS = ['weights', 'idMask', 'shares']
 
 function expectClose(found: Float32Array, wanted: readonly number[], digits: number): void {
   expect(found).toHaveLength(wanted.length)
   for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, digits)
 }
 
-test.each(['lightgcn', 'neumf', 'sasrec', 'sasrec-long', 'gru'] as const)(
+test.each(['lightgcn', 'neumf', 'sasrec', 'sasrec-long', 'gru', 'maml'] as const)(
   '%s has the losses, gradients, weights, scores and metric of PyTorch',
   async (name) => {
     const recorded = cases[name]
