@@ -25,7 +25,7 @@ async function run(context: TortureContext): Promise<TortureLine> {
   const counts = { trainings: 0, different: 0, threads: 0 }
   let adapter: string | undefined
   let rankings: string | undefined
-  for (let turn = 0; turn < 3; turn++) {
+  for (let turn = 0; turn < (context.short ? 2 : 3); turn++) {
     context.signal.throwIfAborted()
     const folder = await trials.project('train', 'int8', join(context.work, `train-${turn}`))
     const { finished, failed } = await runStage(trials.call('train', 'int8', folder))

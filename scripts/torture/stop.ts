@@ -50,11 +50,13 @@ const COMMANDS: { readonly [stage in Stage]?: (trials: Trials, folder: string) =
 class StopTest {
   private readonly counts = { stops: 0, inside: 0, late: 0, aborts: 0, left: 0, mismatched: 0 }
   private readonly complaints: string[] = []
-  private readonly trials = Trials.shared('long')
+  private readonly trials: Trials
   private slowest = 0
   private killed = 0
 
-  constructor(private readonly context: TortureContext) {}
+  constructor(private readonly context: TortureContext) {
+    this.trials = Trials.shared(context.short ? 'brief' : 'long')
+  }
 
   async run() {
     const started = performance.now()
