@@ -29,15 +29,21 @@ export class TorchSteps {
     /** Of the first step, from the same start and batch. */
     readonly firstLoss: number,
     readonly version: string,
+    /** What computes its matrix products: OpenBLAS, or the reference BLAS, which is many times slower. */
+    readonly products: string,
   ) {}
 
   /** @param folder empty; weights and batch are handed over there */
-  static async start({ model, batch }: TrainingCase, folder: string, threads: number): Promise<TorchSteps> {
+  static async start(one: TrainingCase, folder: string, threads: number): Promise<TorchSteps> {
+    const { model, batch, twin } = one
     const { parameters, batch: specs } = trainingStep(model)
     const state = initialState(parameters, 1)
+    const { constants, ...sizes } = twin
     const parts = [
       ...parameters.map(({ name, shape }) => ({ name, shape, data: state[`w:${name}`] })),
-      ...specs.map(({ name, shape }) => ({ name, shape, data: batch[name] as Float32Array })),
+      // Whole numbers are small enough to be float32 on the way.
+      ...specs.map(({ name, shape }) => ({ name, shape, data: Float32Array.from(batch[name], Number) })),
+      ...Object.entries(constants).map(([name, constant]) => ({ name, ...constant })),
     ]
     let offset = 0
     const tensors: { [name: string]: { shape: readonly number[]; offset: number } } = {}
@@ -48,13 +54,13 @@ export class TorchSteps {
     const all = new Float32Array(offset)
     for (const { name, data } of parts) all.set(data, tensors[name].offset)
     writeFileSync(join(folder, 'tensors.bin'), all)
-    const manifest = { threads, batch: specs.map(({ name }) => name), tensors }
+    const manifest = { ...sizes, threads, parameters: parameters.map(({ name }) => name), tensors }
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
     const child = spawn(PYTHON, [SCRIPT, folder])
     child.stderr.pipe(process.stderr)
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const [loss, version] = (await nextLine(lines)).split(' ')
-    return new TorchSteps(child, lines, Number(loss), version)
+    const [loss, version, ...products] = (await nextLine(lines)).split(' ')
+    return new TorchSteps(child, lines, Number(loss), version, products.join(' '))
   }
 
   /** Takes so many steps. @returns milliseconds */

@@ -17,6 +17,16 @@ export interface TrainingCase {
   readonly batch: Batch
   /** Targets in a batch. */
   readonly examples: number
+  /** What the same step in another library needs beside parameters and batch; see train-torch.py. */
+  readonly twin: {
+    readonly model: 'in-batch' | 'sequence'
+    readonly layers: number
+    readonly heads: number
+    /** Numbers that the graph holds as constants. */
+    readonly constants: {
+      readonly [name: string]: { readonly shape: readonly number[]; readonly data: Float32Array }
+    }
+  }
 }
 
 /** The sizes of the in-batch softmax step. */
@@ -79,7 +89,8 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
   const texts = unitRows(batch, dim, () => source.normal())
   const persons = unitRows(batch, dim, (at) => texts[at] + (2 * source.normal()) / Math.sqrt(dim))
   const logQ = Float32Array.from({ length: batch }, () => Math.log((1 + source.integer(50)) / 5_000))
-  return { name: 'in-batch softmax', model, batch: { persons, texts, logQ }, examples: batch }
+  const twin = { model: 'in-batch', layers: 0, heads: 0, constants: {} } as const
+  return { name: 'in-batch softmax', model, batch: { persons, texts, logQ }, examples: batch, twin }
 }
 
 export interface SequenceSizes {
@@ -115,7 +126,12 @@ export function sequenceCase({ items, shape: sizes, rows, dropout }: SequenceSiz
     ids: Int32Array.from({ length: items }, (_, i) => i),
   }
   for (let use = 0; use < 100; use++) batch[`dropout${use}`] = BigInt64Array.of(BigInt(source.integer(slack)))
-  return { name: 'sequence model', model, batch, examples: events }
+  const constants = {
+    texts: { shape: [items, textDim], data: texts },
+    pool: { shape: [pool.length], data: pool },
+  }
+  const twin = { model: 'sequence', layers: shape.layers, heads, constants } as const
+  return { name: 'sequence model', model, batch, examples: events, twin }
 }
 
 /** Multiplications and additions in the matrix products of a graph, two per product of numbers. */

@@ -1,10 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Graph } from '../../src/onnx/graph.js'
-import { stepScalars, type TrainingStep, trainingStep } from '../../src/onnx/optimizer.js'
+import {
+  nextName,
+  STATE_KINDS,
+  stateName,
+  stepScalars,
+  type TrainingStep,
+  trainingStep,
+} from '../../src/onnx/optimizer.js'
 import { initialState } from '../../src/onnx/optimizer-session.js'
 import { serializeModel } from '../../src/onnx/protobuf.js'
-import { type Feeds, onnxRuntime, tensor } from '../../src/onnx/session.js'
+import { type Feeds, type Fetches, onnxRuntime, type Tensor, tensor } from '../../src/onnx/session.js'
 import { operationsOf, type TrainingCase } from './train-models.js'
 
 /** Where the time of a step goes, by kind of operator. */
@@ -36,13 +43,17 @@ export async function profileStep(
   { threads, steps }: { readonly threads: number; readonly steps: number },
 ): Promise<OperatorTime[]> {
   const definition = trainingStep(one.model)
-  const session = await onnxRuntime().InferenceSession.create(serializeModel(definition.graph), {
-    ...{ executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 },
-    ...{ enableProfiling: true, profileFilePrefix: join(folder, 'step') },
-  })
+  const session = await onnxRuntime().InferenceSession.create(
+    serializeModel(definition.graph, { ownOutputs: true }),
+    {
+      ...{ executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 },
+      ...{ enableProfiling: true, profileFilePrefix: join(folder, 'step') },
+    },
+  )
   try {
     const feeds = feedsOf(one, definition)
-    for (let step = 0; step < steps; step++) await session.run(feeds)
+    const fetches = fetchesOf(feeds, definition)
+    for (let step = 0; step < steps; step++) await session.run(feeds, fetches)
     session.endProfiling()
   } finally {
     await session.release()
@@ -64,6 +75,20 @@ function feedsOf({ batch }: TrainingCase, { parameters, batch: specs }: Training
     rate: tensor('float32', Float32Array.of(1e-3), []),
     bias: tensor('float32', stepScalars(1), [2]),
   }
+}
+
+/** State goes where a training puts it: over what it was, where that is safe. */
+function fetchesOf(feeds: Feeds, { parameters, inPlace }: TrainingStep): Fetches {
+  const fetches: { [name: string]: Tensor | null } = { loss: null, norm: null }
+  for (const { name, shape } of parameters) {
+    for (const kind of STATE_KINDS) {
+      const state = stateName(kind, name)
+      const { data } = feeds[state]
+      const apart = () => tensor('float32', new Float32Array(data.length), shape)
+      fetches[nextName(state)] = inPlace.has(state) ? feeds[state] : apart()
+    }
+  }
+  return fetches as Fetches
 }
 
 const KERNEL = '_kernel_time'

@@ -1,8 +1,9 @@
-"""The in-batch softmax step of train-models.ts in PyTorch.
+"""The training steps of train-models.ts in PyTorch.
 
-Argument: a folder with manifest.json (sizes, threads, tensors by name: shape and offset in floats) and tensors.bin
-(float32). Prints the loss of the first step, then answers every line "N" on standard input with the milliseconds
-that N steps took. Ends with its input.
+Argument: a folder with manifest.json (which model, threads, tensors by name: shape and offset in floats) and tensors.bin
+(everything as float32). Prints the loss of the first step, PyTorch's version and its library of matrix products (Debian's
+own is a slow one unless libopenblas0 is installed), then answers every line "N" on standard input with the
+milliseconds that N steps took. Ends with its input.
 """
 import json
 import math
@@ -25,11 +26,11 @@ def tensor(name):
     return torch.from_numpy(data[spec["offset"] : spec["offset"] + size].copy()).reshape(spec["shape"])
 
 
-names = [name for name in manifest["tensors"] if name not in manifest["batch"]]
-weights = {name: torch.nn.Parameter(tensor(name)) for name in names}
-persons, texts, log_q = (tensor(name) for name in manifest["batch"])
-batch = persons.shape[0]
-targets = torch.arange(batch)
+weights = {name: torch.nn.Parameter(tensor(name)) for name in manifest["parameters"]}
+given = {name: tensor(name) for name in manifest["tensors"] if name not in weights}
+for name in ("events", "targets", "segments", "positions"):
+    if name in given:
+        given[name] = given[name].long()
 matrices = [w for w in weights.values() if w.dim() > 1]
 others = [w for w in weights.values() if w.dim() <= 1]
 optimizer = torch.optim.AdamW(
@@ -37,14 +38,71 @@ optimizer = torch.optim.AdamW(
 )
 
 
-def head(x):
-    hidden = F.gelu(x @ weights["item.inner"] + weights["item.innerBias"])
-    return F.normalize(x @ weights["item.direct"] + hidden @ weights["item.outer"] + weights["item.outerBias"], dim=-1)
+def dense(name, x):
+    return x @ weights[name + ".weight"] + weights[name + ".bias"]
+
+
+def norm(name, x):
+    return F.layer_norm(x, x.shape[-1:], weights[name + ".scale"], weights[name + ".bias"])
+
+
+def head(x, dropout=lambda value: value, ids=0.0):
+    hidden = dropout(F.gelu(x @ weights["item.inner"] + weights["item.innerBias"]))
+    vectors = x @ weights["item.direct"] + hidden @ weights["item.outer"] + weights["item.outerBias"]
+    return F.normalize(vectors + ids, dim=-1)
+
+
+def in_batch():
+    logits = head(given["persons"]) * weights["logScale"].exp() @ head(given["texts"]).T - given["logQ"]
+    return F.cross_entropy(logits, targets)
+
+
+def attention(name, x, visible, dropout):
+    rows, _, length, _ = visible.shape
+    dim, heads = x.shape[1], manifest["heads"]
+
+    def split(part):
+        return dense(f"{name}.{part}", x).view(rows, length, heads, dim // heads).transpose(1, 2)
+
+    scores = split("query") @ split("key").transpose(-1, -2) / math.sqrt(dim // heads)
+    shares = dropout(torch.softmax(scores.masked_fill(~visible, -1e9), -1))
+    return dense(f"{name}.mix", (shares @ split("value")).transpose(1, 2).reshape(rows * length, dim))
+
+
+def sequence():
+    uses = iter(range(1000))
+
+    def dropout(x):
+        # The same masks: PyTorch's own would be drawn anew, and the losses could not be compared.
+        start = int(given[f"dropout{next(uses)}"])
+        return x * given["pool"][start : start + x.numel()].view(x.shape)
+
+    items = head(given["texts"], dropout, weights["item.ids"] * given["idMask"])
+    dim = items.shape[1]
+    places = weights["person.positions"][given["positions"].flatten()]
+    x = dropout(items[given["events"]] * math.sqrt(dim) + places)
+    for layer in range(manifest["layers"]):
+        name = f"person.{layer}"
+        x = x + dropout(attention(name, norm(f"{name}.norm1", x), visible, dropout))
+        inner = dense(f"{name}.inner", norm(f"{name}.norm2", x))
+        x = x + dropout(dense(f"{name}.outer", dropout(F.gelu(inner))))
+    persons = F.normalize(norm("person.norm", x), dim=-1)
+    losses = F.cross_entropy(persons * weights["logScale"].exp() @ items.T, given["targets"], reduction="none")
+    return (losses * given["weights"].flatten()).sum() / given["weights"].sum()
+
+
+if manifest["model"] == "sequence":
+    segments = given["segments"]
+    past = torch.ones(segments.shape[1], segments.shape[1]).tril().bool()
+    visible = ((segments[:, :, None] == segments[:, None, :]) & past)[:, None]
+    loss_of = sequence
+else:
+    targets = torch.arange(given["persons"].shape[0])
+    loss_of = in_batch
 
 
 def step():
-    logits = head(persons) * weights["logScale"].exp() @ head(texts).T - log_q
-    loss = F.cross_entropy(logits, targets)
+    loss = loss_of()
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
@@ -52,7 +110,12 @@ def step():
     return loss.item()
 
 
-print(step(), torch.__version__, flush=True)
+def products():
+    libraries = {line.split()[-1] for line in open("/proc/self/maps") if "/lib" in line and "blas" in line}
+    return "OpenBLAS" if any("openblas" in path for path in libraries) else "the reference BLAS"
+
+
+print(step(), torch.__version__, products(), flush=True)
 for line in sys.stdin:
     started = time.perf_counter()
     for _ in range(int(line)):

@@ -95,7 +95,7 @@ async function inBatch({ threads, ceilings, quick, work, log }: BenchContext): P
         ...(torch === undefined
           ? ["PyTorch is left out: Debian's python3-torch is not installed."]
           : [
-              `First loss from the same weights and batch: ${loss.toFixed(5)} here, ${torch.firstLoss.toFixed(5)} in PyTorch.`,
+              `First loss from the same weights and batch: ${loss.toFixed(5)} here, ${torch.firstLoss.toFixed(5)} in PyTorch, with ${torch.products}.`,
             ]),
       ],
     }
@@ -105,15 +105,32 @@ async function inBatch({ threads, ceilings, quick, work, log }: BenchContext): P
 }
 
 async function sequences(context: BenchContext): Promise<BenchTable> {
-  const { threads, ceilings, quick, log } = context
+  const { threads, ceilings, quick, work, log } = context
   const rows: Cell[][] = []
+  const firstLosses: string[] = []
   for (const { name, ...shop } of quick ? SHOPS.slice(0, 1) : SHOPS) {
     log(`sequence model ${name}`)
     const one = sequenceCase({ ...SEQUENCE, items: shop.items })
     const training = await Training.create(one.model, { threads })
+    const torch = hasTorch()
+      ? await TorchSteps.start(one, folderOf(work, `torch ${name}`), threads)
+      : undefined
     const operations = matrixOperations(training.definition.graph)
-    const [times] = await interleaved([{ name, run: () => training.step(one.batch, 1e-3) }], quick ? 4 : 15)
+    const { loss } = await training.step(one.batch, 1e-3)
+    const [times, others] = await interleaved(
+      [
+        { name, run: () => training.step(one.batch, 1e-3) },
+        ...(torch === undefined ? [] : [{ name: `PyTorch ${torch.version}`, run: () => torch.run(1) }]),
+      ],
+      quick ? 4 : 15,
+    )
     await training.close()
+    await torch?.close()
+    if (torch !== undefined) {
+      firstLosses.push(
+        `${name} ${loss.toFixed(5)} here, ${torch.firstLoss.toFixed(5)} in PyTorch with ${torch.products}`,
+      )
+    }
     const ms = median(times)
     const input: EpochInput = { ...shop, threads, epochs: quick ? 1 : 3 }
     const epoch = await inChild<EpochResult>(
@@ -126,6 +143,7 @@ async function sequences(context: BenchContext): Promise<BenchTable> {
       ms,
       (one.examples / ms) * 1000,
       (100 * operations) / ms / 1e6 / ceilings.fp32Gflops,
+      others === undefined ? undefined : ratioText(pairedRatio(others, times)),
       median(epoch.result.seconds),
       epoch.result.events / median(epoch.result.seconds),
       epoch.peakBytes / 2 ** 20,
@@ -138,6 +156,7 @@ async function sequences(context: BenchContext): Promise<BenchTable> {
       { name: 'step', unit: 'ms' },
       { name: 'events of full rows', unit: '/s' },
       { name: 'of the fp32 ceiling', unit: '%' },
+      { name: 'PyTorch / textrec' },
       { name: 'epoch', unit: 's' },
       { name: 'events of an epoch', unit: '/s' },
       { name: 'peak memory', unit: 'MiB' },
@@ -145,6 +164,9 @@ async function sequences(context: BenchContext): Promise<BenchTable> {
     rows,
     notes: [
       'An epoch packs short histories together; its events are those that were predicted. Memory is that of a process which does nothing else.',
+      ...(firstLosses.length === 0
+        ? ["PyTorch is left out: Debian's python3-torch is not installed."]
+        : [`First loss from the same weights, batch and dropout: ${firstLosses.join('; ')}.`]),
     ],
   }
 }
