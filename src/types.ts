@@ -76,7 +76,7 @@ export type OnProgress = (progress: Progress) => void
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'
 export type DeviceChoice = Device | 'auto'
-export type Dtype = 'fp32' | 'int8'
+export type Dtype = 'fp32' | 'fp16' | 'int8'
 export type DtypeChoice = Dtype | 'auto'
 
 /** What an answer rests on: text alone, a trained adapter, text and collaborative scores together, popularity. */

@@ -64,6 +64,7 @@ export function addEncoderFlags(command: Command): Command {
       new Option('--dtype <name>', 'precision of the encoder (default: auto)').choices([
         'auto',
         'fp32',
+        'fp16',
         'int8',
       ]),
     )

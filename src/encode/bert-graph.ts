@@ -3,6 +3,7 @@ import type { BertShape } from './bert-config.js'
 import type { BertWeights, Norm } from './bert-weights.js'
 import type { ChannelMaxima } from './outliers.js'
 import { byteProducts, floatProducts, type Products } from './products.js'
+import { floatStore, halfStore, type Store } from './weight-store.js'
 
 /** Raised whenever the same weights would give another graph: cached graphs and stored vectors are then stale. */
 export const GRAPH_VERSION = 2
@@ -10,16 +11,19 @@ export const GRAPH_VERSION = 2
 /** The largest weight: 8 bits and sign, or 7 where pairs of products are added in 16 bits. */
 const LARGEST_BYTE = { int8: 127, 'int8-7bit': 63 }
 
+/** What a Cast to single precision says of itself. */
+const FLOAT32 = { type: 'float32', attributes: { to: 1 } } as const
+
 export type Pooling = 'mean' | 'cls'
 
 /**
- * fp32: every device. int8: dynamic 8-bit products, CPU only, exact where the processor multiplies bytes into
+ * fp32: every device. fp16: GPUs; half the memory and, where the hardware has it, twice the speed. int8: dynamic 8-bit products, CPU only, exact where the processor multiplies bytes into
  * 32 bits (VNNI, dot product). int8-7bit: the same with weights of 7 bits, for processors that saturate.
  */
-export type GraphVariant = 'fp32' | 'int8' | 'int8-7bit'
+export type GraphVariant = 'fp32' | 'fp16' | 'int8' | 'int8-7bit'
 
 export type BertGraphOptions = { readonly pooling: Pooling } & (
-  | { readonly variant: 'fp32' }
+  | { readonly variant: 'fp32' | 'fp16' }
   /** `maxima` comes from a run of the calibration graph. */
   | { readonly variant: 'int8' | 'int8-7bit'; readonly maxima: ChannelMaxima }
 )
@@ -35,11 +39,14 @@ export type BertGraphOptions = { readonly pooling: Pooling } & (
  */
 export function buildBertGraph(weights: BertWeights, shape: BertShape, options: BertGraphOptions): Graph {
   const graph = new Graph('bert-encoder')
+  const store = options.variant === 'fp16' ? halfStore(graph) : floatStore(graph)
   const products =
-    options.variant === 'fp32'
-      ? floatProducts(graph, shape)
-      : byteProducts(graph, shape, LARGEST_BYTE[options.variant], options.maxima)
-  const { x, mask } = addLayers(graph, weights, shape, products)
+    options.variant === 'int8' || options.variant === 'int8-7bit'
+      ? byteProducts(graph, shape, LARGEST_BYTE[options.variant], options.maxima)
+      : floatProducts(graph, shape, store)
+  const { x: last, mask } = addLayers(graph, weights, shape, products, store)
+  // Sums over a whole text are left to fp32.
+  const x = options.variant === 'fp16' ? graph.node('Cast', [last], FLOAT32) : last
   const pooled = options.pooling === 'mean' ? meanOf(graph, x, mask) : firstOf(graph, x)
   graph.output('vectors', { ...unitLength(graph, pooled), shape: ['batch', shape.hidden] })
   return graph
@@ -52,48 +59,51 @@ export function buildBertGraph(weights: BertWeights, shape: BertShape, options: 
 export function buildCalibrationGraph(weights: BertWeights, shape: BertShape): Graph {
   const graph = new Graph('bert-calibration')
   const seen = { attention: 0, up: 0, down: 0 }
-  const products = floatProducts(graph, shape, (part, value) => {
+  const store = floatStore(graph)
+  const products = floatProducts(graph, shape, store, (part, value) => {
     const most = graph.node('ReduceMax', [graph.node('Abs', [value]), graph.int64([0, 1])], {
       attributes: { keepdims: 0 },
     })
     graph.output(`${part}${seen[part]++}`, most)
   })
-  addLayers(graph, weights, shape, products)
+  addLayers(graph, weights, shape, products, store)
   return graph
 }
 
-/** Inputs, embeddings and all layers: float32 [batch, tokens, hidden]. */
+/** Inputs, embeddings and all layers: [batch, tokens, hidden] of the type that weights are stored in. */
 function addLayers(
   graph: Graph,
   weights: BertWeights,
   shape: BertShape,
   products: Products,
+  store: Store,
 ): { readonly x: Value; readonly mask: Value } {
   const ids = graph.input('ids', 'int32', ['batch', 'tokens'])
   const mask = graph.input('mask', 'int32', ['batch', 'tokens'])
-  let x = layerNorm(graph, shape, embed(graph, shape, weights, ids), weights.embeddingNorm())
+  const normalized = (value: Value, norm: Norm) => layerNorm(graph, shape, value, norm, store)
+  let x = normalized(embed(graph, shape, weights, ids, store), weights.embeddingNorm())
   for (let i = 0; i < shape.layers; i++) {
     const layer = weights.layer(i)
     const attended = products.linear(products.attention(x, mask, layer, i), layer.attentionOutput)
-    x = layerNorm(graph, shape, graph.node('Add', [x, attended]), layer.attentionNorm)
-    x = layerNorm(graph, shape, graph.node('Add', [x, products.feedForward(x, layer, i)]), layer.outputNorm)
+    x = normalized(graph.node('Add', [x, attended]), layer.attentionNorm)
+    x = normalized(graph.node('Add', [x, products.feedForward(x, layer, i)]), layer.outputNorm)
   }
   return { x, mask }
 }
 
-/** Word vector + position vector (which holds the token type): float32 [batch, tokens, hidden]. */
-function embed(graph: Graph, shape: BertShape, weights: BertWeights, ids: Value): Value {
-  const words = graph.constant('words', weights.words(), [shape.vocabulary, shape.hidden])
+/** Word vector + position vector (which holds the token type): [batch, tokens, hidden]. */
+function embed(graph: Graph, shape: BertShape, weights: BertWeights, ids: Value, store: Store): Value {
+  const words = store('words', weights.words(), [shape.vocabulary, shape.hidden])
   const table = weights.positions()
-  const positions = graph.constant('positions', table, [table.length / shape.hidden, shape.hidden])
+  const positions = store('positions', table, [table.length / shape.hidden, shape.hidden])
   const tokens = graph.node('Shape', [ids], { type: 'int64', attributes: { start: 1, end: 2 } })
   const used = graph.node('Slice', [positions, graph.int64([0]), tokens, graph.int64([0])])
   return graph.node('Add', [graph.node('Gather', [words, ids]), used])
 }
 
-function layerNorm(graph: Graph, shape: BertShape, x: Value, norm: Norm): Value {
-  const scale = graph.constant('norm_scale', norm.scale, [shape.hidden])
-  const bias = graph.constant('norm_bias', norm.bias, [shape.hidden])
+function layerNorm(graph: Graph, shape: BertShape, x: Value, norm: Norm, store: Store): Value {
+  const scale = store('norm_scale', norm.scale, [shape.hidden])
+  const bias = store('norm_bias', norm.bias, [shape.hidden])
   return graph.node('LayerNormalization', [x, scale, bias], {
     attributes: { axis: -1, epsilon: { float: shape.layerNormEpsilon } },
   })
@@ -101,7 +111,7 @@ function layerNorm(graph: Graph, shape: BertShape, x: Value, norm: Norm): Value 
 
 /** Mean over the tokens that are not padding, as a product [batch, 1, tokens] x [batch, tokens, hidden]. */
 function meanOf(graph: Graph, x: Value, mask: Value): Value {
-  const weights = graph.node('Cast', [mask], { type: 'float32', attributes: { to: 1 } })
+  const weights = graph.node('Cast', [mask], FLOAT32)
   const count = graph.node('ReduceSum', [weights, graph.int64([1])], { attributes: { keepdims: 1 } })
   const row = graph.node('Unsqueeze', [graph.node('Div', [weights, count]), graph.int64([1])])
   return graph.node('Squeeze', [graph.node('MatMul', [row, x]), graph.int64([1])])

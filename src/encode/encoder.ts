@@ -13,7 +13,7 @@ import { resolveModel } from './resolve-model.js'
 export interface OpenEncoderOptions {
   /** Default 'auto': a GPU that is there and has its libraries, else the CPU. */
   readonly device?: DeviceChoice
-  /** Default 'auto': int8 on a CPU with exact 8-bit products, else fp32. */
+  /** Default 'auto': int8 on a CPU with exact 8-bit products, else fp32. 'fp16' is for GPUs that have it. */
   readonly dtype?: DtypeChoice
   /** Threads for one batch on the CPU. Default 0: one per processor, at most 8. */
   readonly threads?: number
@@ -47,7 +47,7 @@ export interface EncodedTexts extends Matrix {
 
 const OPEN_OPTIONS: OptionTable<OpenEncoderOptions> = {
   device: choice<DeviceChoice>('auto', ['auto', 'cpu', 'webgpu', 'cuda']),
-  dtype: choice<DtypeChoice>('auto', ['auto', 'fp32', 'int8']),
+  dtype: choice<DtypeChoice>('auto', ['auto', 'fp32', 'fp16', 'int8']),
   threads: integer(0, 0, 256),
   cacheDirectory: optional(text('')),
   signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),

@@ -95,7 +95,7 @@ async function openBertNetwork(
   const openOn = async (device: Decision<Device>): Promise<Network> => {
     const dtype = chooseDtype(request.dtype, device.chosen, machine)
     const variant: GraphVariant =
-      dtype.chosen === 'fp32' ? 'fp32' : hasByteProducts(machine) ? 'int8' : 'int8-7bit'
+      dtype.chosen === 'int8' ? (hasByteProducts(machine) ? 'int8' : 'int8-7bit') : dtype.chosen
     const identity = { version: GRAPH_VERSION, sha256, shape, variant, pooling: source.pooling }
     const model = await cachedGraph(request.cacheDirectory, hashOf(identity), async () => {
       onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
@@ -107,6 +107,7 @@ async function openBertNetwork(
       return bytes
     })
     const session = await createSession(model, device.chosen, request.threads)
+    if (variant === 'fp16') await requireHalf(session, device.chosen)
     return {
       dim: shape.hidden,
       maxTokens: maxTokensOf(shape),
@@ -129,6 +130,22 @@ async function openBertNetwork(
     }
   }
   return onChosenDevice(request, openOn)
+}
+
+/** Whether a GPU has fp16 shows only when it is to compute with it. @throws DEVICE_MISSING */
+async function requireHalf(session: Session, device: Device): Promise<void> {
+  const one = tensor('int32', Int32Array.of(1), [1, 1])
+  try {
+    await nativeStep(() => session.run({ ids: one, mask: one }))
+  } catch (cause) {
+    await nativeStep(() => session.close())
+    throw new TextrecError(
+      'DEVICE_MISSING',
+      `Device '${device}' does not compute in fp16 here.`,
+      "Use dtype 'fp32' or 'auto'.",
+      { cause },
+    )
+  }
 }
 
 /** A hostile file is refused by its header, before the rest of it costs memory. @throws MODEL_INVALID */
@@ -155,7 +172,8 @@ async function buildModel(
   pooling: Pooling,
   special: SpecialTokens,
 ): Promise<Uint8Array> {
-  if (variant === 'fp32') return serializeModel(buildBertGraph(weights, shape, { variant, pooling }))
+  if (variant === 'fp32' || variant === 'fp16')
+    return serializeModel(buildBertGraph(weights, shape, { variant, pooling }))
   const model = serializeModel(buildCalibrationGraph(weights, shape))
   const session = await createSession(model, 'cpu', 0)
   try {

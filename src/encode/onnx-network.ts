@@ -13,18 +13,18 @@ const DEFAULT_MAX_TOKENS = 512
 
 /**
  * An encoder that comes as an ONNX file. Its arithmetic is what the file says: vectors come out as fp32.
- * @throws OPTION_INVALID for dtype 'int8'; MODEL_INVALID if its inputs and outputs are not an encoder's or its data lies outside its folder.
+ * @throws OPTION_INVALID for dtype 'int8' or 'fp16'; MODEL_INVALID if its inputs and outputs are not an encoder's or its data lies outside its folder.
  */
 export async function openOnnxNetwork(
   request: OpenRequest,
   files: { readonly path: string; readonly config: string | undefined },
 ): Promise<Network> {
   const { source } = request
-  if (request.dtype === 'int8') {
+  if (request.dtype === 'int8' || request.dtype === 'fp16') {
     throw new TextrecError(
       'OPTION_INVALID',
-      "dtype 'int8' cannot be applied to an ONNX file.",
-      "Use dtype 'auto', with a folder whose model.onnx is quantized if you want that.",
+      `dtype '${request.dtype}' cannot be applied to an ONNX file.`,
+      "Use dtype 'auto', with a folder whose model.onnx has the precision that you want.",
     )
   }
   await modelFileBytes(files.path)

@@ -3,6 +3,7 @@ import type { BertShape } from './bert-config.js'
 import type { LayerWeights, Linear } from './bert-weights.js'
 import { type ChannelMaxima, channelsApart, smoothingDivisors } from './outliers.js'
 import { quantizeLinear, transpose } from './quantize.js'
+import { floatStore, type Store } from './weight-store.js'
 
 /** The parts of an encoder layer that multiply matrices: they differ between fp32 and int8, the rest does not. */
 export interface Products {
@@ -17,8 +18,14 @@ export interface Products {
 /** Called with what goes into each product, so that a calibration run can look at it. */
 export type Observe = (part: keyof ChannelMaxima, value: Value) => void
 
-export function floatProducts(graph: Graph, shape: BertShape, observe: Observe = () => {}): Products {
-  const linear = (x: Value, part: Linear) => floatLinear(graph, x, part)
+/** Products in the precision of `store`. */
+export function floatProducts(
+  graph: Graph,
+  shape: BertShape,
+  store: Store,
+  observe: Observe = () => {},
+): Products {
+  const linear = (x: Value, part: Linear) => floatLinear(graph, x, part, store)
   return {
     linear,
     attention(x, mask, layer) {
@@ -28,11 +35,11 @@ export function floatProducts(graph: Graph, shape: BertShape, observe: Observe =
         'Attention',
         [
           x,
-          graph.constant('qkv', transpose(joined.weight, joined.outputs, joined.inputs), [
+          store('qkv', transpose(joined.weight, joined.outputs, joined.inputs), [
             joined.inputs,
             joined.outputs,
           ]),
-          graph.constant('qkv_bias', joined.bias, [joined.outputs]),
+          store('qkv_bias', joined.bias, [joined.outputs]),
           mask,
         ],
         { domain: 'com.microsoft', attributes: { num_heads: shape.heads } },
@@ -81,7 +88,11 @@ export function byteProducts(graph: Graph, shape: BertShape, limit: number, maxi
       const widened = activation(graph, shape, linear(smooth.x, smooth.linear))
       const narrowed = linear(widened, withoutInputs(layer.down, apart))
       if (apart.length === 0) return narrowed
-      const few = activation(graph, shape, floatLinear(graph, x, onlyOutputs(layer.up, apart)))
+      const few = activation(
+        graph,
+        shape,
+        floatLinear(graph, x, onlyOutputs(layer.up, apart), floatStore(graph)),
+      )
       const down = graph.constant('down_apart', inputRows(layer.down, apart), [apart.length, shape.hidden])
       return graph.node('Add', [narrowed, graph.node('MatMul', [few, down])])
     },
@@ -94,13 +105,10 @@ function activation(graph: Graph, shape: BertShape, x: Value): Value {
   return graph.node(op, [x], { domain: 'com.microsoft' })
 }
 
-function floatLinear(graph: Graph, x: Value, linear: Linear): Value {
+function floatLinear(graph: Graph, x: Value, linear: Linear, store: Store): Value {
   const { inputs, outputs } = linear
-  const weight = graph.constant('weight', transpose(linear.weight, outputs, inputs), [inputs, outputs])
-  return graph.node('Add', [
-    graph.node('MatMul', [x, weight]),
-    graph.constant('bias', linear.bias, [outputs]),
-  ])
+  const weight = store('weight', transpose(linear.weight, outputs, inputs), [inputs, outputs])
+  return graph.node('Add', [graph.node('MatMul', [x, weight]), store('bias', linear.bias, [outputs])])
 }
 
 function byteLinear(graph: Graph, x: Value, linear: Linear, limit: number): Value {

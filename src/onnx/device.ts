@@ -59,8 +59,10 @@ export function chooseDevice(choice: DeviceChoice, machine: Machine = inspectMac
 
 /**
  * Which arithmetic to use. 'auto' takes int8 where the processor multiplies bytes into 32 bits, because only
- * there it is both faster and exact, and fp32 everywhere else, every GPU included.
- * @throws OPTION_INVALID for int8 on a GPU: the 8-bit operators exist for the CPU only.
+ * there it is both faster and exact, and fp32 everywhere else, every GPU included: its vectors are those of any
+ * CPU, and not every GPU has fp16.
+ * @throws OPTION_INVALID for int8 on a GPU, whose 8-bit operators exist for the CPU only, and for fp16 on the CPU,
+ *   which would compute it by way of fp32.
  */
 export function chooseDtype(
   choice: DtypeChoice,
@@ -72,6 +74,13 @@ export function chooseDtype(
       'OPTION_INVALID',
       `dtype 'int8' does not run on device '${device}'.`,
       `Use dtype 'fp32' or 'auto', or device 'cpu'.`,
+    )
+  }
+  if (choice === 'fp16' && device === 'cpu') {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      `dtype 'fp16' is for GPUs, and this is device 'cpu'.`,
+      `Use dtype 'auto', or device 'webgpu' or 'cuda'.`,
     )
   }
   if (choice !== 'auto') return { chosen: choice, reason: 'it was asked for' }

@@ -16,7 +16,7 @@ import type { DeviceChoice, DtypeChoice, OnProgress } from '../types.js'
 export const DEFAULT_ENCODER = 'all-MiniLM-L6-v2'
 
 const device = choice<DeviceChoice>('auto', ['auto', 'cpu', 'webgpu', 'cuda'])
-const dtype = choice<DtypeChoice>('auto', ['auto', 'fp32', 'int8'])
+const dtype = choice<DtypeChoice>('auto', ['auto', 'fp32', 'fp16', 'int8'])
 
 export interface LongOptions {
   readonly signal: AbortSignal | undefined
