@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { importFiles } from '../../src/ingest/import.js'
 import { random } from '../../src/math/random.js'
 import { Store } from '../../src/store/index.js'
+import { atLeast, barsTable, below } from './bars.js'
 import { inChild } from './measure.js'
 import type { BenchContext, BenchPart, BenchTable } from './part.js'
 
@@ -17,12 +18,18 @@ export const part: BenchPart = {
   summary: 'interactions from a CSV file into a project',
   async run(context) {
     const { quick, flags } = context
-    const most = Number(flags.rows ?? (quick ? 200_000 : 1_000_000))
+    const sizes = (flags.sizes ?? (quick ? '200000' : '1000000')).split(',').map(Number)
     const rows = []
-    for (const order of ['by person', 'by time'] as const) {
-      context.log(`${most} rows ${order}`)
-      const { seconds, peakMegabytes } = await timedImport(context, most, order)
-      rows.push([order, most, most / seconds, peakMegabytes])
+    const bars = []
+    for (const size of sizes) {
+      for (const order of ['by person', 'by time'] as const) {
+        context.log(`${size} rows ${order}`)
+        const { seconds, peakMegabytes, cpuSeconds } = await timedImport(context, size, order)
+        rows.push([order, size, size / seconds, size / cpuSeconds, peakMegabytes])
+        const name = `${size.toLocaleString('en-US')} rows ${order}`
+        bars.push(atLeast(`rows a second, ${name}`, 100_000, size / seconds))
+        bars.push(below(`peak memory, ${name}`, 512, peakMegabytes, ' MB'))
+      }
     }
     const table: BenchTable = {
       title: 'Importing interactions',
@@ -30,15 +37,16 @@ export const part: BenchPart = {
         { name: 'order of the file' },
         { name: 'rows' },
         { name: 'rows', unit: '1/s' },
+        { name: 'rows a second of processor time', unit: '1/s' },
         { name: 'peak memory', unit: 'MB' },
       ],
       rows,
       notes: [
         `CSV with person, item, rating and time; ${EVENTS_PER_PERSON} rows a person, ${EVENTS_PER_ITEM} an item; a new project, each run in a process of its own.`,
-        '--with rows=10000000 for another size.',
+        '--size 10000000 for another size.',
       ],
     }
-    return [table]
+    return [table, barsTable('What importing is held to', bars)]
   },
 }
 
@@ -47,24 +55,34 @@ export async function timedImport(
   { work }: Pick<BenchContext, 'work'>,
   rows: number,
   order: Order,
-): Promise<{ readonly seconds: number; readonly peakMegabytes: number }> {
+): Promise<{ readonly seconds: number; readonly cpuSeconds: number; readonly peakMegabytes: number }> {
   const path = join(work, `${rows} ${order}.csv`)
   writeInteractions(path, rows, order)
   const input = { path, folder: join(work, `project ${rows} ${order}`) }
-  const { milliseconds, peakBytes, result } = await inChild<number>(
+  const { milliseconds, peakBytes, result } = await inChild<Imported>(
     new URL(import.meta.url),
     'importInteractions',
     input,
   )
-  if (result !== rows) throw new Error(`${result} of ${rows} rows were imported`)
-  return { seconds: milliseconds / 1000, peakMegabytes: peakBytes / 2 ** 20 }
+  if (result.rows !== rows) throw new Error(`${result.rows} of ${rows} rows were imported`)
+  return { seconds: milliseconds / 1000, cpuSeconds: result.cpuSeconds, peakMegabytes: peakBytes / 2 ** 20 }
 }
 
-/** Runs in a process of its own. @returns rows that the project holds now */
-export async function importInteractions(input: { path: string; folder: string }): Promise<number> {
+interface Imported {
+  /** That the project holds now. */
+  readonly rows: number
+  /** Processor time of all threads; says more than the clock where others use the machine. */
+  readonly cpuSeconds: number
+}
+
+/** Runs in a process of its own. */
+export async function importInteractions(input: { path: string; folder: string }): Promise<Imported> {
+  const before = process.cpuUsage()
   const store = Store.open(input.folder, { create: true })
   try {
-    return (await importFiles(store, { interactions: input.path })).accepted
+    const { accepted } = await importFiles(store, { interactions: input.path })
+    const { user, system } = process.cpuUsage(before)
+    return { rows: accepted, cpuSeconds: (user + system) / 1e6 }
   } finally {
     store.close()
   }

@@ -73,7 +73,7 @@ export const part: BenchPart = {
           meets === undefined
             ? `Single queries do not change from exact to HNSW between these sizes; the default changes over at ${HNSW_FROM.toLocaleString('en-US')} items.`
             : `HNSW answers a single query sooner from some ${Math.round(meets).toLocaleString('en-US')} items on; the default changes over at ${HNSW_FROM.toLocaleString('en-US')}.`,
-          '--with sizes=10000,100000,1000000 for more: 1,000,000 items need some 5 GB and half an hour.',
+          '--size 1000000 for more: a million items need some 8 GB and the better part of an hour.',
         ],
       },
       {

@@ -22,6 +22,7 @@ interface Flags {
   readonly json?: string
   readonly plot?: string
   readonly data?: string
+  readonly size?: string
   readonly with: { readonly [name: string]: string }
 }
 
@@ -41,6 +42,12 @@ function countOf(text: string): number {
   return count
 }
 
+/** Sizes as they were written, once each of them is known to be one. */
+function sizesOf(text: string): string {
+  for (const size of text.split(',')) countOf(size)
+  return text
+}
+
 function addPair(text: string, pairs: { readonly [name: string]: string }): { [name: string]: string } {
   const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('It is name=value.')
@@ -58,9 +65,10 @@ async function main(asked: readonly string[], flags: Flags): Promise<void> {
   log('Measuring what this machine can do ...')
   const ceilings = await measureCeilings(threads, quick)
   process.stdout.write(`${printed(ceilingsTable(ceilings, threads))}\n`)
+  const own = flags.size === undefined ? flags.with : { ...flags.with, sizes: flags.size }
   const results: PartResult[] = []
   for (const name of names) {
-    const result = await runPart(name, { quick, threads, ceilings, data: dataFolder(flags.data) }, flags.with)
+    const result = await runPart(name, { quick, threads, ceilings, data: dataFolder(flags.data) }, own)
     results.push(result)
     for (const one of result.tables) process.stdout.write(`\n${printed(one)}\n`)
   }
@@ -115,6 +123,7 @@ const program = new Command('bench')
   .option('--json <file>', 'write all figures')
   .option('--plot <file>', 'write an HTML page with tables and plots')
   .option('--data <folder>', 'where the data sets lie; default: shared/data beside the checkout')
+  .option('--size <n,...>', 'items for the part index, rows for import, instead of its own sizes', sizesOf)
   .option('--with <name=value>', 'what only one part knows, more than once if need be', addPair, {})
   .action(main)
 
