@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isTextrecError } from '../src/errors.js'
 import type { Device } from '../src/types.js'
 import { inBatchCase, sequenceCase } from './bench/train-models.js'
-import { compareEncoding } from './gpu/compare-encoding.js'
+import { compareEncoding, type EncodingAgreement } from './gpu/compare-encoding.js'
 import { compareTraining, type TrainingAgreement } from './gpu/compare-training.js'
 import { matrixRate } from './gpu/matrix-rate.js'
 
@@ -69,14 +70,25 @@ try {
     device: await matrixRate(device, sizes.rate.sizes, { ...sizes.rate, threads }),
   }
   say(`matrix products, fp32: ${device} ${gflops(rates.device)}, cpu ${gflops(rates.cpu)}`)
-  const encoding = await compareEncoding(device, {
-    ...{ texts: sizes.texts, tiny: values.tiny },
-    ...{ cacheDirectory, threads },
+  const compare = (dtype: 'fp32' | 'fp16') =>
+    compareEncoding(device, {
+      ...{ dtype, texts: sizes.texts, tiny: values.tiny },
+      ...{ cacheDirectory, threads },
+    })
+  const tell = (dtype: string, encoding: EncodingAgreement) =>
+    say(
+      `encoding, ${dtype}, ${encoding.texts} texts: cosine worst ${encoding.worst.toFixed(7)}, mean ${encoding.mean.toFixed(7)}; ` +
+        `${device} ${rate(encoding.deviceTextsPerSecond)} texts/s, cpu ${rate(encoding.cpuTextsPerSecond)}: ${verdict(encoding.agrees)}`,
+    )
+  const encoding = await compare('fp32')
+  tell('fp32', encoding)
+  // Not every GPU has fp16, and none needs it.
+  const half = await compare('fp16').catch((error: unknown) => {
+    if (isTextrecError(error) && error.code === 'DEVICE_MISSING') return undefined
+    throw error
   })
-  say(
-    `encoding, fp32, ${encoding.texts} texts: cosine worst ${encoding.worst.toFixed(7)}, mean ${encoding.mean.toFixed(7)}; ` +
-      `${device} ${rate(encoding.deviceTextsPerSecond)} texts/s, cpu ${rate(encoding.cpuTextsPerSecond)}: ${verdict(encoding.agrees)}`,
-  )
+  if (half === undefined) say(`encoding, fp16: ${device} has none here`)
+  else tell('fp16', half)
   const training: TrainingAgreement[] = []
   for (const one of [inBatchCase(sizes.inBatch), sequenceCase(sizes.sequence)]) {
     const result = await compareTraining(one, device, { ...sizes, ceiling: rates.device, threads })
@@ -87,10 +99,12 @@ try {
         `${rate(result.examplesPerSecond)} examples/s, ${(100 * result.share).toFixed(1)} % of the matrix rate: ${verdict(result.agrees)}`,
     )
   }
-  const document = { device, threads, tiny: values.tiny, gflops: rates, encoding, training }
+  const document = { device, threads, tiny: values.tiny, gflops: rates, encoding, half, training }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(document, undefined, 2)}\n`)
   const right =
-    encoding.agrees && training.every(({ agrees, onDevice }) => agrees && (onDevice || device !== 'webgpu'))
+    encoding.agrees &&
+    half?.agrees !== false &&
+    training.every(({ agrees, onDevice }) => agrees && (onDevice || device !== 'webgpu'))
   say(right ? 'Both agree.' : 'They DISAGREE.')
   process.exitCode = right ? 0 : 1
 } finally {
