@@ -15,6 +15,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: 'network', load: () => import('./network.js') },
   { name: 'export', load: () => import('./export.js') },
   { name: 'kill', load: () => import('./kill.js') },
+  { name: 'judging', load: () => import('./judging.js') },
   { name: 'points', load: () => import('./points.js') },
   { name: 'disk', load: () => import('./disk.js') },
   { name: 'stop', load: () => import('./stop.js') },
