@@ -114,7 +114,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
     queries: 100,
   })
   const indexes = (['exact', 'hnsw'] as const).flatMap((kind): Grower[] => {
-    const common = { counted: 'items', sizes: sizes(quick ? 4000 : 32_000) }
+    const common = { counted: 'items', sizes: sizes(quick ? 2000 : 32_000) }
     return [
       {
         ...common,
@@ -138,7 +138,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
     (order): Grower => ({
       name: `importing interactions ${order}`,
       counted: 'rows',
-      sizes: sizes(quick ? 64_000 : 1_600_000),
+      sizes: sizes(quick ? 32_000 : 1_600_000),
       measure: async (rows, run) => {
         const folder = join(work, `import-${run}`)
         mkdirSync(folder, { recursive: true })
@@ -157,7 +157,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
     {
       name: 'encoding texts',
       counted: 'texts',
-      sizes: sizes(quick ? 1600 : 16_000),
+      sizes: sizes(quick ? 800 : 16_000),
       measure: (texts, run) => embedInChild({ work, threads, texts, run }),
     },
     ...imports,
@@ -165,7 +165,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
     {
       name: 'a training epoch',
       counted: 'items and people',
-      sizes: sizes(quick ? 800 : 8000),
+      sizes: sizes(quick ? 400 : 8000),
       why: 'every step scores every warm item, so people times items; beyond 50,000 items only those of the batch',
       measure: async (items) => {
         const input: EpochInput = { items, people: items, events: 10, threads, epochs: 1 }
@@ -177,7 +177,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
       (question): Grower => ({
         name: asked[question],
         counted: 'items and people',
-        sizes: sizes(quick ? 3200 : 32_000),
+        sizes: sizes(quick ? 1600 : 32_000),
         measure: async (items, run) => {
           const folder = join(work, `project-${items}-${run}`)
           // Each question leaves behind what the next one starts from.
