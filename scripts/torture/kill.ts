@@ -61,6 +61,8 @@ class KillTest {
     const started = performance.now()
     const { short, signal, log } = this.context
     const perStage = short ? 3 : 200
+    // Of three, one that comes a moment after the end says nothing.
+    const leastInside = short ? 0.5 : 0.8
     const targets: Target[] = []
     for (const stage of STAGES) {
       const dtypes: readonly Dtype[] = stage === 'encode' && !short ? ['int8', 'fp32'] : ['int8']
@@ -80,7 +82,7 @@ class KillTest {
     )
     if (signal.aborted) notes.push('interrupted before its end')
     for (const { stage, kills, inside } of targets)
-      if (inside < 0.8 * kills) this.complaints.push(`Too few kills landed inside '${stage}'.`)
+      if (inside < leastInside * kills) this.complaints.push(`Too few kills landed inside '${stage}'.`)
     const none = ['lost', 'duplicated', 'mismatched']
     return lineOf('kill', started, this.counts, none, this.complaints, notes)
   }
