@@ -23,6 +23,8 @@ export class EvaluationInputs {
     readonly training: Partial<TrainOptions>,
     readonly threads: number,
     readonly wordVectorFile?: string,
+    /** Folders of trained projects that 'transfer' takes adapters from. */
+    readonly transferFrom: readonly string[] = [],
   ) {}
 
   /** [items, dim] text vectors from what is allowed while `table` (training or fitting) is what is known. */

@@ -18,6 +18,7 @@ import { FAMILY_MODELS, type MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
 import { FROZEN_DECAY } from './serving-model.js'
 import { TEXT_MODELS } from './text-models.js'
+import { TRANSFER_MODELS } from './transfer-models.js'
 
 /** Every model that can be evaluated, by name. */
 export const EVALUATION_MODELS = {
@@ -38,6 +39,7 @@ export const EVALUATION_MODELS = {
   frozen: (inputs) => textMeanRecipe('frozen', (table) => inputs.vectors(table)),
   'frozen-knn': (inputs) => textNeighboursRecipe('frozen-knn', (table) => inputs.vectors(table)),
   ...ADAPTER_MODELS,
+  ...TRANSFER_MODELS,
   fused: fusedRecipe,
 } as const satisfies { readonly [name: string]: MakeRecipe }
 

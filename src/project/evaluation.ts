@@ -58,6 +58,8 @@ export interface EvaluateOptions extends LongOptions {
   readonly seeds: readonly number[] | undefined
   /** File of word vectors (GloVe, word2vec, fastText .vec) that 'recommendernet-words' starts from. */
   readonly wordVectors: string | undefined
+  /** Folders of trained projects whose adapters 'transfer' and 'transfer-guarded' use here, as they are. */
+  readonly transferFrom: readonly string[]
   /** File for a report in HTML that needs no network. */
   readonly report: string | undefined
   /** How the adapter is trained; see TrainOptions. */
@@ -69,6 +71,12 @@ const names: Option<readonly string[]> = {
   expected: 'a list of names of models',
   accepts: (value) =>
     Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string'),
+}
+
+const folders: Option<readonly string[]> = {
+  default: [],
+  expected: 'a list of folders',
+  accepts: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== ''),
 }
 
 const MOST_SEEDS = 100
@@ -99,6 +107,7 @@ export const EVALUATE: OptionTable<EvaluateOptions> = {
   seed: integer(1, 0, 2 ** 31),
   seeds: optional(seedList),
   wordVectors: optional(text('')),
+  transferFrom: folders,
   report: optional(text('')),
   training: anything<Partial<TrainOptions>>({}, 'training options'),
 }
@@ -137,14 +146,15 @@ export async function runEvaluation(
 
 /** Splits, inputs and recipes for one seed after the other; what no seed decides is made once. */
 function drawsOf({ store, state, encoder, threads }: EvaluationSource, options: EvaluateOptions): Draws {
-  const { minRating, minItems, models, training, wordVectors, signal, onProgress } = options
+  const { minRating, minItems, models, training, transferFrom, wordVectors, signal, onProgress } = options
   const name = splitName(options)
   const { fingerprint } = state.encoder
   const dim = state.model?.textDim ?? state.dim
   const inputsOf = (split: Split) => {
     const source = { store, fingerprint, dim, encoder, signal, onProgress }
     const texts = new KnownTexts(source, split.table)
-    return new EvaluationInputs(split, texts, textSpaceOf(state), training, threads, wordVectors)
+    const space = textSpaceOf(state)
+    return new EvaluationInputs(split, texts, space, training, threads, wordVectors, transferFrom)
   }
   let inputs: EvaluationInputs | undefined
   return {

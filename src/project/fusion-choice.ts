@@ -1,4 +1,4 @@
-import { COLLABORATIVE_SHARES, type CollaborativeScorer, fuseScores } from '../collaborative/index.js'
+import { COLLABORATIVE_SHARES, fuseScores } from '../collaborative/index.js'
 import { ndcg, recall } from '../math/metrics.js'
 import { averageByPerson, bestItems, type Scorer, type TestCase } from '../ranking.js'
 
@@ -25,7 +25,7 @@ const METRICS = { ndcg, recall }
  */
 export async function judgeFusions(
   texts: readonly Scorer[],
-  collaborative: CollaborativeScorer | undefined,
+  collaborative: (Scorer & { readonly known: Uint8Array }) | undefined,
   cases: readonly TestCase[],
   metric: keyof typeof METRICS,
   options: { readonly k?: number; readonly shares?: readonly number[]; readonly onBatch?: () => void } = {},

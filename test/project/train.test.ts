@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { Recommender, sampleFiles } from 'textrec'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveState } from '#src/project/live-index.js'
@@ -110,6 +111,30 @@ describe('a trained project', () => {
     expect((await shop.doctor()).healthy).toBe(true)
     await shop.remove({ items: [NEW_BOOK.id] })
   })
+
+  test('is used on another catalogue as it is, but on none whose people have taught it', async () => {
+    const models = ['frozen', 'transfer', 'transfer-guarded']
+    const asked = { split: 'hold-last', models, transferFrom: [folder] }
+    const copy = copyOfShelf()
+    const same = await open(copy)
+    await expect(same.evaluate(asked)).rejects.toEqual(code('LEAK_FOUND'))
+    await expect(same.evaluate({ ...asked, transferFrom: [copy] })).rejects.toThrow(/No adapter is published/)
+    await expect(same.evaluate({ ...asked, transferFrom: [] })).rejects.toEqual(code('OPTION_INVALID'))
+    await same.close()
+    const database = new Database(join(copy, 'catalog.db'))
+    database.exec("UPDATE user SET id = 'somebody else than ' || id")
+    database.close()
+    const other = await open(copy)
+    const { results } = await other.evaluate(asked)
+    const ndcg = Object.fromEntries(results.map(({ name, metrics }) => [name, metrics['ndcg@10'].mean]))
+    expect(ndcg.transfer).toBeGreaterThan(ndcg.frozen)
+    // So few people choose the share by chance; it is never far from what it chooses between.
+    expect(ndcg['transfer-guarded']).toBeGreaterThan(0.7 * ndcg.frozen)
+    // Two of them speak as one, and each alone says the same.
+    const twice = await other.evaluate({ ...asked, models: ['transfer'], transferFrom: [folder, folder] })
+    expect(twice.results[0].metrics['ndcg@10'].mean).toBeCloseTo(ndcg.transfer, 5)
+    await other.close()
+  }, 120_000)
 
   test('index() keeps the adapter', async () => {
     const answer = await shop.similarItems('dracula')

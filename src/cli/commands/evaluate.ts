@@ -28,6 +28,7 @@ interface EvaluateFlags extends ShellFlags, EncoderFlags {
   readonly seed?: number
   readonly seeds?: number[]
   readonly wordVectors?: string
+  readonly transferFrom?: string[]
   readonly report?: string
 }
 
@@ -77,6 +78,11 @@ export function define(command: Command): void {
       'GloVe, word2vec or fastText .vec, for the model recommendernet-words',
       path,
     )
+    .option(
+      '--transfer-from <a,b,c>',
+      'trained projects of other catalogues, for the models transfer and transfer-guarded',
+      idList,
+    )
     .option('--report <file.html>', 'write a report with plots that needs no network', path)
     .action((flags: EvaluateFlags) =>
       runCommand(flags, async (shell) => {
@@ -97,6 +103,7 @@ export function define(command: Command): void {
           seed,
           seeds,
           wordVectors: flags.wordVectors,
+          transferFrom: flags.transferFrom,
           report,
           training: { epochs: flags.epochs },
         })
