@@ -131,6 +131,8 @@ export async function runTuning(source: TuningSource, given: Partial<TuneOptions
   const options = resolveOptions('tune', TUNE, given)
   const { store } = source
   requireLiveState(store)
+  // Whoever trains now would be in the way when the search is over: better said before it.
+  if (options.publish) acquireLock(store.directory, 'train').release()
   const lock = acquireLock(store.directory, 'tune')
   try {
     const found = await search(source, options)

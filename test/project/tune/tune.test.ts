@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender, sampleFiles } from 'textrec'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeTinyModel } from '../../../dist/scripts/toys/tiny-folder.js'
 import type { TuneOptions } from '../../../src/index.js'
 import { temporaryFolder } from '../shelf.js'
 
@@ -9,9 +10,13 @@ const code = (value: string) => expect.objectContaining({ name: 'TextrecError', 
 
 let shop: Recommender
 let folder: string
+const own = join(temporaryFolder(), 'own')
+const another = join(temporaryFolder(), 'another')
 beforeAll(async () => {
   folder = temporaryFolder()
-  shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
+  // Encoders that know letters: what is found matters little here, and they are quick.
+  for (const [i, encoder] of [own, another].entries()) writeTinyModel(encoder, i + 1)
+  shop = await Recommender.open(folder, { threads: 1, encoder: own })
   await shop.import(sampleFiles())
   await shop.index()
 }, 300_000)
@@ -64,6 +69,22 @@ test('a search that was stopped goes on, and the best that can be served is trai
   const again = await shop.tune(SMALL)
   expect(again.table).toEqual(report.table)
   expect(again.training).toBeUndefined()
+}, 300_000)
+
+test('another encoder is tried beside the own one, and what it is best at is not served before it is indexed with', async () => {
+  const { table, winner, training } = await shop.tune({
+    ...SMALL,
+    models: ['two-tower-text'],
+    encoders: [another, own],
+  })
+  const rows = table.filter(({ epochs, model }) => epochs === 1 && model === 'two-tower-text')
+  expect(rows.map(({ encoder, servable }) => ({ encoder, servable }))).toContainEqual({
+    encoder: another,
+    servable: false,
+  })
+  expect(new Set(rows.map(({ encoder }) => encoder))).toEqual(new Set([own, another]))
+  expect(winner?.encoder).toBe(own)
+  expect(training).toBeUndefined()
 }, 300_000)
 
 test('what cannot be is refused before anything is tried', async () => {
