@@ -82,11 +82,13 @@ try {
     )
   const encoding = await compare('fp32')
   tell('fp32', encoding)
-  // Not every GPU has fp16, and none needs it.
-  const half = await compare('fp16').catch((error: unknown) => {
-    if (isTextrecError(error) && error.code === 'DEVICE_MISSING') return undefined
-    throw error
-  })
+  // Not every GPU has fp16, and none needs it; software ones have none.
+  const halfOrNone = () =>
+    compare('fp16').catch((error: unknown) => {
+      if (isTextrecError(error) && error.code === 'DEVICE_MISSING') return undefined
+      throw error
+    })
+  const half = values.tiny ? undefined : await halfOrNone()
   if (half === undefined) say(`encoding, fp16: ${device} has none here`)
   else tell('fp16', half)
   const training: TrainingAgreement[] = []
