@@ -7,7 +7,7 @@ import type { History, Store } from '../store/index.js'
 import type { UserKey } from '../types.js'
 import type { Live } from './live-index.js'
 
-/** People whose tastes are kept; the one asked about longest ago goes first. About 10 kB each. */
+/** People whose tastes are kept; the one asked about longest ago goes first. About 25 kB each. */
 const MOST_KEPT = 4096
 /** The sample that scores are standardised by is drawn anew when the catalogue has grown or shrunk so much. */
 const SAMPLE_SHARE = 0.1

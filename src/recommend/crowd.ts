@@ -31,11 +31,11 @@ export class Crowd implements CrowdParts {
   readonly scorer: CollaborativeScorer | undefined
   readonly range: RatingRange | undefined
   readonly likedFrom: number | undefined
-  /** Popularity as an opinion about items: the standardised logarithm of how many people liked each. */
-  readonly popularity: Opinions | undefined
-  private readonly meanLog: number
-  private readonly deviationLog: number
   private readonly places: KeyTable
+  private logs:
+    | { readonly values: Float32Array; readonly mean: number; readonly deviation: number }
+    | undefined
+  private popular: Opinions | undefined
 
   constructor(parts: CrowdParts) {
     this.keys = parts.keys
@@ -44,23 +44,7 @@ export class Crowd implements CrowdParts {
     this.range = parts.range
     this.likedFrom = parts.likedFrom
     this.places = new KeyTable(parts.keys.length)
-    parts.keys.forEach((key, at) => {
-      this.places.set(key, at)
-    })
-    const logs = Float32Array.from(parts.counts, (count) => Math.log1p(count))
-    const { mean, deviation } = meanAndDeviation(logs)
-    this.meanLog = mean
-    this.deviationLog = deviation
-    const standardised = logs.map((log) => (deviation > 0 ? (log - mean) / deviation : 0))
-    this.popularity =
-      parts.keys.length === 0
-        ? undefined
-        : new Opinions(
-            parts.keys,
-            standardised,
-            standardised.reduce((a, b) => Math.min(a, b)),
-            this,
-          )
+    for (let at = 0; at < parts.keys.length; at++) this.places.set(parts.keys[at], at)
   }
 
   static readonly empty = new Crowd({
@@ -81,12 +65,36 @@ export class Crowd implements CrowdParts {
     return Number.isNaN(value) || this.likedFrom === undefined || value >= this.likedFrom
   }
 
+  /**
+   * Popularity as an opinion about items: the standardised logarithm of how many people liked each. Made when
+   * somebody is asked about of whom nothing is known.
+   */
+  get popularity(): Opinions | undefined {
+    if (this.keys.length === 0) return undefined
+    if (this.popular === undefined) {
+      const { deviation, mean, values } = this.logScale
+      const standardised = values.map((log) => (deviation > 0 ? (log - mean) / deviation : 0))
+      const lowest = standardised.reduce((a, b) => Math.min(a, b))
+      this.popular = new Opinions(this.keys, standardised, lowest, this)
+    }
+    return this.popular
+  }
+
   /** How much more popular than usual an item is, in standard deviations of log(1 + people). */
   popularityOf(key: number): number {
-    if (this.deviationLog === 0) return 0
+    const { deviation, mean } = this.logScale
+    if (deviation === 0) return 0
     const at = this.position(key)
     const log = at === -1 ? 0 : Math.log1p(this.counts[at])
-    return (log - this.meanLog) / this.deviationLog
+    return (log - mean) / deviation
+  }
+
+  private get logScale() {
+    if (this.logs === undefined) {
+      const values = Float32Array.from(this.counts, (count) => Math.log1p(count))
+      this.logs = { values, ...meanAndDeviation(values) }
+    }
+    return this.logs
   }
 
   /**
@@ -187,9 +195,12 @@ export class Opinions {
     return this.crowd.position(key) === -1 ? 0 : this.floor
   }
 
-  /** Keys of the best listed items that pass, best first, equal ones by the smaller key. */
-  best(count: number, passes: (key: number) => boolean): number[] {
-    for (let depth = count; ; depth *= 4) {
+  /**
+   * Keys of the best listed items that pass, best first, equal ones by the smaller key.
+   * @param share of all items that is expected to pass, above 0: says how deep to look first
+   */
+  best(count: number, passes: (key: number) => boolean, share = 1): number[] {
+    for (let depth = Math.ceil(count / share); ; depth *= 4) {
       const order = this.ranked(depth)
       const found: number[] = []
       for (let i = 0; i < order.length && found.length < count; i++) {

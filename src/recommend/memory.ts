@@ -37,7 +37,8 @@ interface Surveyed extends Pick<Survey, 'around' | 'bound'> {
  * What the index said about a person, so that asking for them again costs no search. As items change, the
  * list is put right: what changed is scored again, and takes the place that a search would give it. Filters are
  * answered from the keys around the person: every other item scores below a known bound, so what lies above it
- * and passes is what a search would find; where that is too little, the index is searched.
+ * and passes is what a search would find; where that is too little, the index is searched. Over an exact index all
+ * of this is exact, to the last bit; over a graph the list is what it found, and filters are always searched for.
  */
 export class Memory {
   /** By how many were wanted, the last asked for last. */

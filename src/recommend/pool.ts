@@ -66,7 +66,8 @@ export async function gather(
   if (taste.opinions !== undefined) {
     const { opinions } = taste
     const passes = (key: number) => allowed === undefined || allowed.has(key)
-    const best = opinions.best(fetched, passes)
+    const share = allowed === undefined ? 1 : Math.min(1, Math.max(1, allowed.size) / index.size)
+    const best = opinions.best(fetched, passes, share)
     for (const key of best) keys.add(key)
     if (best.length === fetched) {
       exhausted = false

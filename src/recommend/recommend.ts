@@ -38,8 +38,12 @@ const POPULAR_DIVERSITY = 0.3
 
 /**
  * The best k items for each person, under the rules. Candidates are fetched until no other item can score higher
- * than the last of the list. Never fewer than k while k items may answer: when the candidates do not suffice, more are fetched, at last all of them; items about which nothing is known come
- * last, with the lowest score of the others.
+ * than the last of the list: over an exact index the answer is that of scoring the whole catalogue. It need not be
+ * where that takes more than DEEPENING times the first depth, where a boost, diversity or novelty moves scores (the
+ * best of the candidates, 200 or more by text and by interactions each, are taken then), and over a graph, which
+ * finds what its measured recall says. Never fewer than k while k items may answer: when the candidates do not
+ * suffice, more are fetched, at last all of them; items about which nothing is known come last, with the lowest
+ * score of the others.
  */
 export async function recommendFor(
   shelf: Shelf,

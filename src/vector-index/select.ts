@@ -77,7 +77,7 @@ export function offerPart(
 }
 
 /** Scores that stand for all when a threshold is chosen. */
-const SAMPLED = 1536
+const SAMPLED = 1024
 
 /** Keys that are collected without a new array for every few of them. */
 export class KeyList {
