@@ -1,9 +1,9 @@
 import { matrix } from '../math/matrix.js'
-import { Graph, type Value } from '../onnx/graph.js'
-import { Ops } from '../onnx/ops.js'
-import type { Scope } from '../onnx/optimizer.js'
+import { Forward } from '../onnx/forward.js'
+import { Graph } from '../onnx/graph.js'
+import type { Batch } from '../onnx/optimizer-session.js'
 import { serializeModel } from '../onnx/protobuf.js'
-import { type Feeds, Session, tensor } from '../onnx/session.js'
+import { Session, tensor } from '../onnx/session.js'
 import type { Matrix } from '../types.js'
 import { type AdapterShape, itemHead, noDropout, personEncoder } from './model.js'
 import { packTails } from './sequences.js'
@@ -22,31 +22,41 @@ const ITEMS = 8192
 export class Inference {
   private constructor(
     readonly shape: AdapterShape,
-    private readonly items: ForwardPass,
-    private readonly persons: ForwardPass,
+    private readonly items: Forward,
+    private readonly persons: Forward,
     private readonly products: Session,
   ) {}
 
   static async open(shape: AdapterShape, threads: number): Promise<Inference> {
-    const items = await ForwardPass.open('items', threads, (scope) => {
-      const text = scope.batch('text', 'float32', ['items', shape.textDim])
-      const ids =
-        shape.idCount === 0
-          ? undefined
-          : {
-              index: scope.batch('ids', 'int32', ['items']),
-              mask: scope.batch('idMask', 'float32', ['items', 1]),
-            }
-      return itemHead(scope, shape, text, noDropout, ids)
-    })
-    const persons = await ForwardPass.open('persons', threads, (scope) => {
-      const { length, dim } = shape
-      const items = scope.batch('items', 'float32', ['items', dim])
-      const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [ROWS * length]))
-      const segments = scope.batch('segments', 'int32', [ROWS, length])
-      const positions = scope.batch('positions', 'int32', [ROWS, length])
-      return personEncoder(scope, shape, events, { segments, positions, rows: ROWS }, noDropout)
-    })
+    const items = await Forward.open(
+      'items',
+      (scope) => {
+        const text = scope.batch('text', 'float32', ['items', shape.textDim])
+        const ids =
+          shape.idCount === 0
+            ? undefined
+            : {
+                index: scope.batch('ids', 'int32', ['items']),
+                mask: scope.batch('idMask', 'float32', ['items', 1]),
+              }
+        return { vectors: itemHead(scope, shape, text, noDropout, ids) }
+      },
+      { threads },
+    )
+    const persons = await Forward.open(
+      'persons',
+      (scope) => {
+        const { length, dim } = shape
+        const items = scope.batch('items', 'float32', ['items', dim])
+        const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [ROWS * length]))
+        const segments = scope.batch('segments', 'int32', [ROWS, length])
+        const positions = scope.batch('positions', 'int32', [ROWS, length])
+        return {
+          vectors: personEncoder(scope, shape, events, { segments, positions, rows: ROWS }, noDropout),
+        }
+      },
+      { threads },
+    )
     return new Inference(shape, items, persons, await openProducts(threads))
   }
 
@@ -60,23 +70,15 @@ export class Inference {
     for (let from = 0; from < text.rows; from += ITEMS) {
       const to = Math.min(text.rows, from + ITEMS)
       const count = to - from
-      const feeds: { [name: string]: ReturnType<typeof tensor> } = {
-        text: tensor('float32', text.data.subarray(from * textDim, to * textDim), [count, textDim]),
+      const batch: { [name: string]: Batch[string] } = {
+        text: text.data.subarray(from * textDim, to * textDim),
       }
       if (idCount > 0) {
         const ids = idIndex?.subarray(from, to) ?? new Int32Array(count).fill(-1)
-        feeds.ids = tensor(
-          'int32',
-          ids.map((id) => Math.max(0, id)),
-          [count],
-        )
-        feeds.idMask = tensor(
-          'float32',
-          Float32Array.from(ids, (id) => Number(id >= 0)),
-          [count, 1],
-        )
+        batch.ids = ids.map((id) => Math.max(0, id))
+        batch.idMask = Float32Array.from(ids, (id) => Number(id >= 0))
       }
-      result.data.set(await this.items.run(feeds, weights), from * dim)
+      result.data.set((await this.items.run(weights, batch)).vectors, from * dim)
     }
     return result
   }
@@ -96,13 +98,13 @@ export class Inference {
         some.set(all.subarray(from * length, (from + ROWS) * length))
         return some
       }
-      const feeds = {
-        items: tensor('float32', items.data, [items.rows, dim]),
-        events: tensor('int32', part(packed.events, 0), [ROWS * length]),
-        segments: tensor('int32', part(packed.segments, -1), [ROWS, length]),
-        positions: tensor('int32', part(packed.positions, 0), [ROWS, length]),
+      const batch = {
+        items: items.data,
+        events: part(packed.events, 0),
+        segments: part(packed.segments, -1),
+        positions: part(packed.positions, 0),
       }
-      vectors.set(await this.persons.run(feeds, weights), from * length * dim)
+      vectors.set((await this.persons.run(weights, batch)).vectors, from * length * dim)
     }
     for (const [h, last] of packed.last.entries()) {
       if (last >= 0) result.data.set(vectors.subarray(last * dim, (last + 1) * dim), h * dim)
@@ -121,38 +123,6 @@ export class Inference {
 
   async close(): Promise<void> {
     await Promise.all([this.items.close(), this.persons.close(), this.products.close()])
-  }
-}
-
-/** A graph whose parameters are fed, so that one session serves a model while it is being trained. */
-class ForwardPass {
-  private constructor(
-    private readonly session: Session,
-    private readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[],
-  ) {}
-
-  static async open(name: string, threads: number, build: (scope: Scope) => Value): Promise<ForwardPass> {
-    const graph = new Graph(name)
-    const parameters: { name: string; shape: readonly number[] }[] = []
-    const result = build({
-      ops: new Ops(graph),
-      parameter(parameter, shape) {
-        parameters.push({ name: parameter, shape })
-        return graph.input(parameter, 'float32', shape)
-      },
-      batch: (input, type, shape) => graph.input(input, type, shape),
-    })
-    graph.output('result', result)
-    return new ForwardPass(await Session.create(serializeModel(graph), { threads }), parameters)
-  }
-
-  async run(batch: Feeds, weights: Weights): Promise<Float32Array> {
-    const fed = this.parameters.map(({ name, shape }) => [name, tensor('float32', weights[name], shape)])
-    return (await this.session.run({ ...Object.fromEntries(fed), ...batch })).result.data as Float32Array
-  }
-
-  close(): Promise<void> {
-    return this.session.close()
   }
 }
 
