@@ -2,6 +2,8 @@ import type { Filter, KeySet, Store } from '../store/index.js'
 
 /** Filters whose items are kept; the one used longest ago goes first. A byte per item of the catalogue. */
 const MOST_KEPT = 64
+/** And in a large catalogue as many as fit into so many bytes. */
+const MOST_BYTES = 2 ** 25
 
 /**
  * Which items pass a filter. A shop asks with the same few filters again and again: their items are kept until
@@ -30,7 +32,10 @@ export class FilterCache {
     if (name === undefined) return items
     this.kept.delete(name)
     this.kept.set(name, items)
-    if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value as string)
+    const bytes = this.kept.size * items.mask.length
+    if (this.kept.size > MOST_KEPT || (bytes > MOST_BYTES && this.kept.size > 1)) {
+      this.kept.delete(this.kept.keys().next().value as string)
+    }
     return items
   }
 }
