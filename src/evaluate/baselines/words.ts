@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module'
 import { stemmer } from 'stemmer'
-import { eng as stopWordsOfEnglish } from 'stopword'
 
 /** What is done to a text before its words are compared. English is what stop words and stems are known of. */
 export interface WordOptions {
@@ -21,7 +21,7 @@ export const words: ToWords = (text) => runs(text.toLowerCase())
 
 /** The words of a text under these options, in their order. */
 export function toWords({ lowercase, stopWords, stemming }: WordOptions): ToWords {
-  const common = new Set(stopWordsOfEnglish)
+  const common = stopWords ? stopWordsOfEnglish() : new Set<string>()
   const stems = new Map<string, string>()
   const stemOf = (word: string) => {
     const known = stems.get(word) ?? stemmer(word)
@@ -29,10 +29,16 @@ export function toWords({ lowercase, stopWords, stemming }: WordOptions): ToWord
     return known
   }
   return (text) => {
-    let found = runs(lowercase ? text.toLowerCase() : text)
-    if (stopWords) found = found.filter((word) => !common.has(word.toLowerCase()))
+    const all = runs(lowercase ? text.toLowerCase() : text)
+    const found = all.filter((word) => !common.has(word.toLowerCase()))
     return stemming ? found.map(stemOf) : found
   }
+}
+
+/** Loaded with the first ranker that wants it: the package has sixty languages, and takes as long as a question does. */
+function stopWordsOfEnglish(): ReadonlySet<string> {
+  const { eng } = createRequire(import.meta.url)('stopword') as { readonly eng: readonly string[] }
+  return new Set(eng)
 }
 
 function runs(text: string): string[] {
