@@ -78,6 +78,8 @@ export function offerPart(
 
 /** Scores that stand for all when a threshold is chosen. */
 const SAMPLED = 1024
+/** Steps of this part of the whole fall evenly everywhere, and in step with no pattern of the rows. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 /** Keys that are collected without a new array for every few of them. */
 export class KeyList {
@@ -127,15 +129,16 @@ export function survey(
   return threshold * scale + slack
 }
 
-/** An approximate score that about `wanted` rows reach: a quantile of every n-th. */
+/** An approximate score that about `wanted` rows reach: a quantile of a sample. */
 function thresholdOf(rows: Rows, parts: readonly Part[], wanted: number): number {
   if (wanted >= rows.live) return Number.NEGATIVE_INFINITY
-  const step = Math.max(1, Math.floor(rows.count / SAMPLED))
-  const sampled = new Float32Array(Math.ceil(rows.count / step) + parts.length)
+  const sampled = new Float32Array(SAMPLED + parts.length)
   let size = 0
   for (const { block, scores } of parts) {
-    for (let i = 0; i < block.rows; i += step) {
-      if (rows.keys[block.first + i] !== 0) sampled[size++] = scores[i]
+    const count = Math.ceil((SAMPLED * block.rows) / rows.count)
+    for (let i = 0; i < count; i++) {
+      const at = Math.floor(((i * GOLDEN) % 1) * block.rows)
+      if (rows.keys[block.first + at] !== 0) sampled[size++] = scores[at]
     }
   }
   const ascending = sampled.subarray(0, size).sort()
