@@ -164,8 +164,8 @@ async function search(source: TuningSource, options: TuneOptions): Promise<Found
   const device = chooseDevice(options.device).chosen
   const workers = workersFor(options, device)
   const onWork = () => {
-    const [best] = table.all()
-    const figures = { tried: table.all().length, ...(best === undefined ? {} : { best: best.ndcg }) }
+    const { best, tried } = table
+    const figures = { tried, ...(best === undefined ? {} : { best }) }
     const total = Math.round(budget.seconds)
     onProgress?.({
       stage: 'search',
@@ -239,11 +239,11 @@ async function textGrounds(
 }
 
 /**
- * The best that can be served. Where there is a choice, nothing that finds hidden items less often than whitened text
+ * The best that can be served. Where there is a choice, nothing that finds hidden items less often than frozen text
  * does: the guard would refuse it.
  */
 function winnerOf(rows: readonly TuneRow[]): TuneRow | undefined {
-  const least = rows.find(({ model }) => model === 'whitened')?.coldRecall ?? 0
+  const least = rows.find(({ model }) => model === 'frozen')?.coldRecall ?? 0
   const servable = rows.filter((row) => row.servable)
   return servable.find(({ coldRecall = least }) => coldRecall >= least) ?? servable[0]
 }

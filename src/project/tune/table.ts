@@ -84,6 +84,15 @@ export class TuneTable {
     return this.rows.get(id)
   }
 
+  get tried(): number {
+    return this.rows.size
+  }
+
+  /** The best figure so far. */
+  get best(): number | undefined {
+    return this.tried === 0 ? undefined : Math.max(...[...this.rows.values()].map(({ ndcg }) => ndcg))
+  }
+
   /** All rows, the best first. */
   all(): TuneRow[] {
     return [...this.rows.values()].sort((a, b) => b.ndcg - a.ndcg || b.alone - a.alone)
