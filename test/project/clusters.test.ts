@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeTinyModel } from '../../dist/scripts/toys/tiny-folder.js'
 import { ITEMS, REVIEWS, temporaryFolder } from './shelf.js'
 
 const code = (value: string) => expect.objectContaining({ name: 'TextrecError', code: value })
@@ -78,4 +80,26 @@ test('another name takes the place of the one before', async () => {
   expect(await shop.stats()).toMatchObject({ clusters: { attribute: 'shelf', count: 2 } })
   const found = await shop.search('guitar', { filter: { cluster: { $exists: true } } })
   expect(found.items).toEqual([])
+})
+
+test('clusters of another encoder say so, and wait to be made again', async () => {
+  const [folder, models] = [temporaryFolder(), temporaryFolder()]
+  const [first, second] = [join(models, 'first'), join(models, 'second')]
+  for (const [i, model] of [first, second].entries()) writeTinyModel(model, i + 1)
+  const before = await Recommender.open(folder, { threads: 1, encoder: first })
+  await before.upsert({ items: ITEMS })
+  await before.index()
+  await before.clusters({ k: 2 })
+  await before.close()
+  const after = await Recommender.open(folder, { threads: 1, encoder: second })
+  await after.index()
+  expect(await after.stats()).toMatchObject({ clusters: { stale: true } })
+  await after.upsert({ items: [{ id: 'late', title: 'Late' }] })
+  const filter = { id: 'late', cluster: { $exists: true } }
+  const found = async () => (await after.search('late', { filter })).items.length
+  expect(await found()).toBe(0)
+  await after.clusters({ k: 2 })
+  expect(await after.stats()).toMatchObject({ clusters: { stale: false } })
+  expect(await found()).toBe(1)
+  await after.close()
 })
