@@ -193,6 +193,7 @@ export async function encodeNow(
   const stale = new Set(store.staleItemsAmong(space, named))
   if (served !== undefined) for (const key of store.staleItemsAmong(served.space, named)) stale.add(key)
   const keys = named.filter((key) => stale.has(key))
+  if (keys.length === 0) return isServed() ? 0 : undefined
   const items = store.itemSources(keys).map(textsOf)
   const texts = items.flatMap(allTexts)
   const hashes = texts.map(textHash)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Encoder, openEncoder } from '#src/encode/index.js'
 import { resolveModel } from '#src/encode/resolve-model.js'
 import { publishServed } from '#src/project/index-run.js'
-import { textSpace, updateItemVectors } from '#src/project/item-vectors.js'
+import { encodeNow, type ServedSpace, textSpace, updateItemVectors } from '#src/project/item-vectors.js'
 import { liveState } from '#src/project/live-index.js'
 import { type ServedNow, upsertRecords } from '#src/project/updates.js'
 import { Store } from '#src/store/index.js'
@@ -121,6 +121,29 @@ test('an item whose vector is still being made is not waited for', async () => {
   const { store } = await project('unfinished')
   await publish(store, () => store.write({ items: [NEW] }))
   expect(store.staleItems(textSpace(encoders[1]))).toEqual(store.itemKeys([NEW.id]))
+})
+
+test('where nothing has to be made nothing is asked for, and a change of space is seen all the same', async () => {
+  const { store } = await project('unchanged')
+  let asked = 0
+  const served: ServedSpace = {
+    space: 'adapted',
+    from: {
+      basis: 'adapter',
+      fromText: async (texts) => {
+        asked++
+        return texts
+      },
+      person: async () => undefined,
+    },
+  }
+  const now = (isServed: boolean) => encodeNow(store, encoders[0], [ITEMS[0].id], served, () => isServed)
+  expect(await now(false)).toBeUndefined()
+  expect(store.countItemVectors('adapted')).toBe(0)
+  expect(await now(true)).toBe(1)
+  expect(store.countItemVectors('adapted')).toBe(1)
+  expect(asked).toBe(2)
+  expect([await now(true), await now(false), asked]).toEqual([0, undefined, 2])
 })
 
 test('vectors of older texts do not replace those of newer ones', async () => {
