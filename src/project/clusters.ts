@@ -91,13 +91,14 @@ export async function makeClusters(store: Store, given: Partial<ClusterOptions>)
     })
     const telling = tellingWords(store, keys, of, centres.rows, options)
     const names = clusterNames(telling)
-    const before = store.meta<KeptClusters>(KEPT)
-    if (before !== undefined && before.attribute !== attribute) store.derived.replaceAll(before.attribute, [])
-    store.derived.replaceAll(
-      attribute,
-      Array.from(keys, (key, i) => [key as ItemKey, names[of[i]]] as const),
-    )
-    keep(store, { attribute, space, sequence, names, centres })
+    const values = Array.from(keys, (key, i) => [key as ItemKey, names[of[i]]] as const)
+    store.derived.together(() => {
+      const before = store.meta<KeptClusters>(KEPT)
+      if (before !== undefined && before.attribute !== attribute)
+        store.derived.replaceAll(before.attribute, [])
+      store.derived.replaceAll(attribute, values)
+      keep(store, { attribute, space, sequence, names, centres })
+    })
     // What other processes have changed since the vectors were read.
     await refreshClusters(store)
     return {
@@ -124,11 +125,15 @@ export async function refreshClusters(store: Store): Promise<void> {
   const { sequence, upserts, removed } = store.vectorChanges(kept.space, kept.sequence)
   if (upserts.keys.length === 0 && removed.length === 0) return
   const nearest = await nearestCentres(upserts.vectors, centresOf(kept))
-  store.derived.put(kept.attribute, [
-    ...Array.from(upserts.keys, (key, i) => [key as ItemKey, kept.names[nearest[i]]] as const),
-    ...Array.from(removed, (key) => [key as ItemKey, undefined] as const),
-  ])
-  store.setMeta(KEPT, { ...kept, sequence } satisfies KeptClusters)
+  store.derived.together(() => {
+    // Made anew meanwhile, by another process: then these are of no use.
+    if (store.meta<KeptClusters>(KEPT)?.centres !== kept.centres) return
+    store.derived.put(kept.attribute, [
+      ...Array.from(upserts.keys, (key, i) => [key as ItemKey, kept.names[nearest[i]]] as const),
+      ...Array.from(removed, (key) => [key as ItemKey, undefined] as const),
+    ])
+    store.setMeta(KEPT, { ...kept, sequence } satisfies KeptClusters)
+  })
 }
 
 /** What is said of clusters in a summary of the project; undefined where there are none. */

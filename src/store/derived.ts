@@ -21,6 +21,11 @@ export class DerivedAttributes {
     private readonly state: State,
   ) {}
 
+  /** Runs `work`, and all that it stores is stored in one transaction: values with what they are derived from. */
+  together(work: () => void): void {
+    this.db.write(work)
+  }
+
   /** Sets the values of some items, in one transaction; items that are gone are left out. */
   put(attribute: string, values: readonly DerivedValue[]): void {
     if (values.length === 0) return

@@ -49,3 +49,19 @@ test('whoever keeps what a filter found hears of derived values', () => {
   expect(store.changeCounter()).not.toBe(before[0])
   expect(store.changeNumber()).toBeGreaterThan(before[1])
 })
+
+test('values and what they are derived from are stored together, or not at all', () => {
+  const store = openStore()
+  store.write({ items: [{ id: 'a' }] })
+  const a = store.itemKey('a') as ItemKey
+  const both = (fails: boolean) =>
+    store.derived.together(() => {
+      store.derived.replaceAll('group', [[a, 'sea']])
+      if (fails) throw new Error('power cut')
+      store.setMeta('made of', 1)
+    })
+  expect(() => both(true)).toThrow('power cut')
+  expect(store.derived.of(a, 'group')).toBeUndefined()
+  both(false)
+  expect([store.derived.of(a, 'group'), store.meta('made of')]).toEqual(['sea', 1])
+})
