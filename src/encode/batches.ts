@@ -1,8 +1,14 @@
 /** Which texts go to a thread together, and which of their windows are computed together. */
 
-/** Texts in one portion: what a thread gets at a time and one commit stores, a second or two of work. */
-const TEXTS_PER_PORTION = 128
-const CHARACTERS_PER_PORTION = 65_536
+/** How much is taken together; a text that is longer is alone. */
+export interface Limit {
+  readonly texts: number
+  readonly characters: number
+}
+/** What one commit stores, a second or two of work. */
+export const PER_COMMIT: Limit = { texts: 128, characters: 65_536 }
+/** What a thread gets at a time: a tenth of a second of work, so that two of them end at about the same time. */
+export const PER_CALL: Limit = { texts: 32, characters: 8192 }
 /**
  * Tokens in one batch, padding included, on the CPU. What one layer of so many tokens passes to the next stays in
  * the second-level cache: 512 take 20 % less time per token than 2,048, and 256 again 5 % less where windows have
@@ -16,17 +22,17 @@ const PADDING_SHARE = 0.05
 
 /**
  * Portions of texts of like length, the longest texts first, so that a lack of memory shows at the start.
- * The same texts always give the same portions; the texts of one portion are one portion again.
+ * The same texts always give the same portions, which is what makes an int8 run repeatable.
  * @returns indices into `texts`, per portion.
  */
-export function portionsByLength(texts: readonly string[]): number[][] {
+export function portionsByLength(texts: readonly string[], limit: Limit): number[][] {
   const order = texts.map((_, i) => i).sort((a, b) => texts[b].length - texts[a].length || a - b)
   const portions: number[][] = []
   let portion: number[] = []
   let characters = 0
   for (const i of order) {
     const { length } = texts[i]
-    const full = portion.length === TEXTS_PER_PORTION || characters + length > CHARACTERS_PER_PORTION
+    const full = portion.length === limit.texts || characters + length > limit.characters
     if (portion.length > 0 && full) {
       portions.push(portion)
       portion = []

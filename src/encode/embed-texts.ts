@@ -3,7 +3,7 @@ import { matrix, row } from '../math/matrix.js'
 import { anything, type OptionTable, resolveOptions } from '../options.js'
 import { type Store, textHash } from '../store/index.js'
 import type { Matrix, OnProgress } from '../types.js'
-import { portionsByLength } from './batches.js'
+import { PER_COMMIT, portionsByLength } from './batches.js'
 import type { EncodedTexts, Encoder } from './encoder.js'
 
 export interface EmbedOptions {
@@ -123,9 +123,12 @@ export function lookupTexts(store: Store, encoder: Encoder, texts: readonly stri
   return result
 }
 
-/** One planned batch is a portion, encoded in one call and stored by one commit: what a kill can cost is a few. */
+/** One planned batch is encoded in one call and stored by one commit: what a kill can cost is a few of them. */
 function planBatches(missing: readonly PlannedText[]): PlannedText[][] {
-  const portions = portionsByLength(missing.map(({ text }) => text))
+  const portions = portionsByLength(
+    missing.map(({ text }) => text),
+    PER_COMMIT,
+  )
   return portions.map((portion) => portion.map((i) => missing[i]))
 }
 

@@ -4,7 +4,7 @@ import { matrix, row } from '../math/matrix.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import { anything, choice, integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Matrix, OnProgress } from '../types.js'
-import { portionsByLength } from './batches.js'
+import { PER_CALL, portionsByLength } from './batches.js'
 import { defaultCacheDirectory } from './cache-directory.js'
 import type { Encoded, EncodeRequest, EncoderFacts, OpenRequest } from './engine.js'
 import { type Lane, Lanes } from './lanes.js'
@@ -148,7 +148,7 @@ export class Encoder {
         )
       }
     }
-    const portions = portionsByLength(texts)
+    const portions = portionsByLength(texts, PER_CALL)
     const vectors = matrix(texts.length, this.dim)
     const sum = { tokens: 0, split: 0, sampled: 0 }
     const shares = portions.map(() => 0)

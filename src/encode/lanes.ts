@@ -28,16 +28,15 @@ interface Job {
 /** Calls that a lane has at a time: one that it computes and one that it finds when it is done. */
 const CALLS_PER_LANE = 2
 /**
- * Texts of so many characters together are worth another lane, which takes half a second to open and the memory
- * of a model; a question or a changed item is not.
+ * Waiting texts of so many characters together are worth another lane, which takes half a second to open and the
+ * memory of a model; a question or a changed item is not.
  */
 const MUCH_WORK = 4096
 /** Lanes beyond the first end after so long without work. */
-const IDLE_MILLISECONDS = 10_000
+const IDLE_MILLISECONDS = 60_000
 
-/** Every text costs something beside its length: special tokens, and its share of a call. */
-const isMuch = ({ texts }: EncodeRequest) =>
-  texts.reduce((sum, { length }) => sum + length + 10, 0) >= MUCH_WORK
+/** In characters: every text costs something beside its length, special tokens and its share of a call. */
+const workOf = ({ texts }: EncodeRequest) => texts.reduce((sum, { length }) => sum + length + 10, 0)
 
 /**
  * The same encoder in one thread or in several: one tokenizes or waits for its operators' threads while another
@@ -47,6 +46,7 @@ const isMuch = ({ texts }: EncodeRequest) =>
 export class Lanes {
   private readonly held: Held[]
   private readonly waiting: Job[] = []
+  private waitingWork = 0
   private readonly running = new Set<Promise<unknown>>()
   private opening: Promise<void> | undefined
   private timer: NodeJS.Timeout | undefined
@@ -74,6 +74,7 @@ export class Lanes {
     clearTimeout(this.timer)
     return new Promise((resolve, reject) => {
       this.waiting.push({ request, options, resolve, reject })
+      this.waitingWork += workOf(request)
       this.assign()
     })
   }
@@ -93,9 +94,11 @@ export class Lanes {
   private assign(): void {
     while (this.waiting.length > 0) {
       const free = this.held.reduce((best, held) => (held.calls < best.calls ? held : best))
-      if (free.calls > 0 && isMuch(this.waiting[0].request)) this.openAnother()
+      if (free.calls > 0 && this.waitingWork >= MUCH_WORK) this.openAnother()
       if (free.calls === CALLS_PER_LANE) return
-      this.track(this.work(free, this.waiting.shift() as Job))
+      const job = this.waiting.shift() as Job
+      this.waitingWork -= workOf(job.request)
+      this.track(this.work(free, job))
     }
     if (this.held.every(({ calls }) => calls === 0)) {
       this.timer = setTimeout(() => this.closeOthers(), IDLE_MILLISECONDS).unref()

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { portionsByLength } from '#src/encode/batches.js'
+import { PER_CALL, portionsByLength } from '#src/encode/batches.js'
 import { type Encoder, openEncoder } from '#src/encode/index.js'
 import { codeOf, cosine, rowsOf, temporaryFolder } from './support.js'
 
@@ -123,9 +123,9 @@ test('closing while busy answers the open call first; a closed encoder says so',
 
 test('many texts are shared by two threads, with the same bits as one after the other', async () => {
   const encoder = await open({ threads: 2 })
-  const texts = Array.from({ length: 300 }, (_, i) => `Strings ${i}${' of nylon'.repeat(i % 7)}`)
+  const texts = Array.from({ length: 120 }, (_, i) => `Strings ${i}${' of nylon'.repeat(i % 7)}`)
   const whole = await encoder.encode(texts)
-  for (const portion of portionsByLength(texts)) {
+  for (const portion of portionsByLength(texts, PER_CALL)) {
     const alone = await encoder.encode(portion.map((i) => texts[i]))
     for (const [j, vector] of rowsOf(alone).entries()) expect(vector).toEqual(rowsOf(whole)[portion[j]])
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { portionsByLength } from '#src/encode/batches.js'
+import { PER_CALL, PER_COMMIT, portionsByLength } from '#src/encode/batches.js'
 import type { Encoded, EncodeRequest } from '#src/encode/engine.js'
 import { type Lane, Lanes } from '#src/encode/lanes.js'
 import { codeOf } from './support.js'
@@ -56,7 +56,7 @@ test('much work opens a second lane, and both compute; a long rest ends it again
   }
   expect((await Promise.all(ends)).map(({ tokens }) => tokens)).toEqual(Array(6).fill(100))
   expect(opened.map(({ calls }) => calls.length)).toEqual([3, 3])
-  await vi.advanceTimersByTimeAsync(60_000)
+  await vi.advanceTimersByTimeAsync(120_000)
   expect(opened.map(({ closed }) => closed)).toEqual([0, 1])
   await lanes.close()
   expect(opened.map(({ closed }) => closed)).toEqual([1, 1])
@@ -109,17 +109,18 @@ test('closing answers what was asked, and refuses what comes after; one failure 
 })
 
 test('portions hold every text once, bounded and of falling length; a portion stays one', () => {
+  const limit = fc.constantFrom(PER_CALL, PER_COMMIT)
   const text = fc.integer({ min: 0, max: 30_000 }).map((length) => 'x'.repeat(length))
   fc.assert(
-    fc.property(fc.array(text, { maxLength: 300 }), (texts) => {
-      const portions = portionsByLength(texts)
+    fc.property(fc.array(text, { maxLength: 300 }), limit, (texts, limit) => {
+      const portions = portionsByLength(texts, limit)
       expect(portions.flat().sort((a, b) => a - b)).toEqual(texts.map((_, i) => i))
       for (const portion of portions) {
         const own = portion.map((i) => texts[i])
-        expect(own.length).toBeLessThanOrEqual(128)
+        expect(own.length).toBeLessThanOrEqual(limit.texts)
         const characters = own.reduce((sum, { length }) => sum + length, 0)
-        expect(own.length === 1 || characters <= 65_536).toBe(true)
-        expect(portionsByLength(own)).toEqual([own.map((_, i) => i)])
+        expect(own.length === 1 || characters <= limit.characters).toBe(true)
+        expect(portionsByLength(own, limit)).toEqual([own.map((_, i) => i)])
       }
       const lengths = portions.flat().map((i) => texts[i].length)
       expect(lengths).toEqual([...lengths].sort((a, b) => b - a))
