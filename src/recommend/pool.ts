@@ -14,6 +14,18 @@ export interface Pool {
   readonly complete: boolean
   /** No item that is not here scores higher. */
   readonly bound: number
+  /** The same of items without interactions, and of those that the interactions do not lift. */
+  readonly textBound: number
+  /** There are more items that the interactions speak for. */
+  readonly hasMoreByCrowd: boolean
+  /** What the index said about the person. */
+  readonly nearest: Neighbours | undefined
+}
+
+/** How many candidates are wanted beside those that cannot answer. */
+export interface Depth {
+  readonly text: number
+  readonly crowd: number
 }
 
 /** Where to look. */
@@ -27,33 +39,36 @@ export interface Range {
 }
 
 /**
- * Candidates of one person: the `depth` best by text, the `depth` best by interactions, and as many of each
- * lifted set, all with their full score.
- * @param nearest what the index says about the person, if it was asked already
+ * Candidates of one person: so many of the best by text, so many by interactions, and as many of each lifted set,
+ * all with their full score.
+ * @param known what the index says about the person at this depth, if it was asked already
  */
 export async function gather(
   index: VectorIndex,
   taste: Taste,
   { allowed, lifted, hidden }: Range,
-  depth: number,
-  nearest?: Neighbours,
+  depth: Depth,
+  known?: Neighbours,
 ): Promise<Pool> {
   const text = new Map<number, number>()
   const keys = new Set<number>()
-  const fetched = depth + hidden
+  const [byText, byCrowd] = [depth.text + hidden, depth.crowd + hidden]
   const raised = lifted.map((set) => (allowed === undefined ? set : set.filter((key) => allowed.has(key))))
   let lowest = Number.NEGATIVE_INFINITY
   let exhausted = true
+  let hasMoreByCrowd = false
+  let nearest: Neighbours | undefined
   if (taste.vector !== undefined) {
-    const found = nearest ?? (await search(index, taste, taste.vector, fetched, allowed))
+    const found = known ?? (await search(index, taste, taste.vector, byText, allowed))
+    nearest = found
     found.keys.forEach((key, i) => {
       keys.add(key)
       text.set(key, found.scores[i])
     })
-    exhausted = found.keys.length < fetched
+    exhausted = found.keys.length < byText
     if (!exhausted) lowest = (found.scores[found.scores.length - 1] - taste.mean) / taste.deviation
     for (const some of raised) {
-      const best = await index.search(taste.vector, fetched, { allowed: some })
+      const best = await index.search(taste.vector, byText, { allowed: some })
       best.keys.forEach((key, i) => {
         keys.add(key)
         text.set(key, best.scores[i])
@@ -61,22 +76,23 @@ export async function gather(
     }
   }
   if (taste.vector === undefined)
-    for (const some of raised) for (const key of some.subarray(0, fetched)) keys.add(key)
+    for (const some of raised) for (const key of some.subarray(0, byText)) keys.add(key)
   let highestLeft = Number.NEGATIVE_INFINITY
   if (taste.opinions !== undefined) {
     const { opinions } = taste
     const passes = (key: number) => allowed === undefined || allowed.has(key)
     const share = allowed === undefined ? 1 : Math.min(1, Math.max(1, allowed.size) / index.size)
-    const best = opinions.best(fetched, passes, share)
+    const best = opinions.best(byCrowd, passes, share)
     for (const key of best) keys.add(key)
-    if (best.length === fetched) {
+    if (best.length === byCrowd) {
       exhausted = false
+      hasMoreByCrowd = true
       highestLeft = opinions.of(best[best.length - 1])
     } else {
       highestLeft = Math.max(0, opinions.floor)
     }
     for (const some of raised) {
-      for (const key of opinions.best(fetched, (key) => find(some, key) !== -1)) keys.add(key)
+      for (const key of opinions.best(byCrowd, (key) => find(some, key) !== -1)) keys.add(key)
     }
   }
   const all = [...keys]
@@ -84,8 +100,9 @@ export async function gather(
   const words = taste.textWeight > 0 ? Math.max(0, lowest) : 0
   const crowd = taste.crowdWeight > 0 ? taste.crowdWeight * Math.max(0, highestLeft) : 0
   // For items without interactions the text counts in full.
-  const bound = Math.max(words, taste.textWeight * words + crowd)
-  return { keys: all, scores, complete: exhausted, bound: exhausted ? Number.NEGATIVE_INFINITY : bound }
+  const bound = exhausted ? Number.NEGATIVE_INFINITY : Math.max(words, taste.textWeight * words + crowd)
+  const textBound = Math.min(bound, words)
+  return { keys: all, scores, complete: exhausted, bound, textBound, hasMoreByCrowd, nearest }
 }
 
 function search(

@@ -3,7 +3,7 @@ import type { Basis, RecommendedItem } from '../types.js'
 import type { Neighbours, VectorIndex } from '../vector-index/index.js'
 import { namesOf } from './answers.js'
 import type { Crowd } from './crowd.js'
-import { gather, nearestForMany, type Pool, type Range, textScore } from './pool.js'
+import { type Depth, gather, nearestForMany, type Pool, type Range, textScore } from './pool.js'
 import { applyRules, type ItemFacts, type Picked, type Rules } from './rules.js'
 import { scoreOf, type Taste } from './taste.js'
 
@@ -82,8 +82,9 @@ async function recommendOne(
   const range: Range = { allowed, lifted, hidden: hidden.size }
   const pinned = pins.map((key) => scoreOf(taste, key, textScore(index, taste.vector, key)))
   const highestBoost = boosts.reduce((sum, { by }) => sum + Math.max(0, by), 0)
-  let depth = firstDepth(question)
-  const deepest = DEEPENING * depth
+  const first = firstDepth(question)
+  const deepest = DEEPENING * first
+  let depth: Depth = { text: first, crowd: first }
   let pool = await gather(index, taste, range, depth, nearest)
   for (;;) {
     let picks = applyRules(pool, rules, facts, pinned)
@@ -97,22 +98,26 @@ async function recommendOne(
       continue
     }
     if (pool.complete) return picks
-    if (picks.length >= k && (depth >= deepest || isCertain(picks, pool, rules))) return picks
+    if (picks.length >= k && (depth.text >= deepest || isCertain(picks, pool.bound, rules))) return picks
     // What is left cannot reach the minimum, unless popularity (which novelty turns round) says otherwise.
     if (minScore !== undefined && rules.novelty === 0 && pool.bound + highestBoost < minScore) return picks
-    depth *= 4
-    pool = await gather(index, taste, range, depth)
+    // Where only what the interactions say leaves a doubt, more of that is quicker to get than more neighbours.
+    const isByCrowd = picks.length >= k && pool.hasMoreByCrowd && isCertain(picks, pool.textBound, rules)
+    if (isByCrowd && depth.crowd < deepest) {
+      depth = { ...depth, crowd: 4 * depth.crowd }
+      pool = await gather(index, taste, range, depth, pool.nearest)
+    } else {
+      depth = { text: 4 * depth.text, crowd: Math.max(depth.crowd, 4 * depth.text) }
+      pool = await gather(index, taste, range, depth)
+    }
   }
 }
 
-/**
- * Whether no item outside of the pool can belong into the list. Where a rule moves scores, the pool as it is has
- * to do.
- */
-function isCertain(picks: readonly Picked[], pool: Pool, { boosts, diversity, novelty }: Rules): boolean {
+/** Whether no item below the bound can belong into the list. Where a rule moves scores, the pool as it is has to do. */
+function isCertain(picks: readonly Picked[], bound: number, { boosts, diversity, novelty }: Rules): boolean {
   if (boosts.length > 0 || diversity > 0 || novelty > 0) return true
   const last = picks[picks.length - 1]
-  return last === undefined || last.pinned || last.score >= pool.bound
+  return last === undefined || last.pinned || last.score >= bound
 }
 
 /** Everything that may answer: what nothing is known about gets the lowest score of the others. */
