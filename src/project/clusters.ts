@@ -51,8 +51,6 @@ interface KeptClusters {
   readonly attribute: string
   /** Of the vectors that they were made from. */
   readonly space: string
-  /** The store's change up to which items have been given their cluster. */
-  readonly sequence: number
   readonly names: readonly string[]
   readonly dim: number
   /** [clusters, dim] as base64 of float32, little-endian. */
@@ -60,6 +58,8 @@ interface KeptClusters {
 }
 
 const KEPT = 'clusters'
+/** The store's change up to which items have been given their cluster: apart, because it grows with every upsert. */
+const UP_TO = 'clustersUpTo'
 const MOST_UNASKED = 100
 const EXAMPLES = 3
 /** Items whose texts are in memory at a time. */
@@ -97,7 +97,8 @@ export async function makeClusters(store: Store, given: Partial<ClusterOptions>)
       if (before !== undefined && before.attribute !== attribute)
         store.derived.replaceAll(before.attribute, [])
       store.derived.replaceAll(attribute, values)
-      keep(store, { attribute, space, sequence, names, centres })
+      keep(store, { attribute, space, names, centres })
+      store.setMeta(UP_TO, sequence)
     })
     // What other processes have changed since the vectors were read.
     await refreshClusters(store)
@@ -122,7 +123,7 @@ export async function refreshClusters(store: Store): Promise<void> {
   const kept = store.meta<KeptClusters>(KEPT)
   const live = liveState(store)
   if (kept === undefined || live === undefined || textSpaceOf(live) !== kept.space) return
-  const { sequence, upserts, removed } = store.vectorChanges(kept.space, kept.sequence)
+  const { sequence, upserts, removed } = store.vectorChanges(kept.space, store.meta<number>(UP_TO) ?? 0)
   if (upserts.keys.length === 0 && removed.length === 0) return
   const nearest = await nearestCentres(upserts.vectors, centresOf(kept))
   store.derived.together(() => {
@@ -132,7 +133,7 @@ export async function refreshClusters(store: Store): Promise<void> {
       ...Array.from(upserts.keys, (key, i) => [key as ItemKey, kept.names[nearest[i]]] as const),
       ...Array.from(removed, (key) => [key as ItemKey, undefined] as const),
     ])
-    store.setMeta(KEPT, { ...kept, sequence } satisfies KeptClusters)
+    store.setMeta(UP_TO, sequence)
   })
 }
 
@@ -180,10 +181,7 @@ function requireFree(store: Store, attribute: string): void {
 
 function keep(
   store: Store,
-  {
-    centres,
-    ...rest
-  }: Pick<KeptClusters, 'attribute' | 'space' | 'sequence' | 'names'> & { centres: Matrix },
+  { centres, ...rest }: Pick<KeptClusters, 'attribute' | 'space' | 'names'> & { centres: Matrix },
 ): void {
   const { buffer, byteOffset, byteLength } = centres.data
   const bytes = Buffer.from(buffer, byteOffset, byteLength).toString('base64')
