@@ -64,6 +64,7 @@ class KillTest {
     const perStage = short ? 3 : 200
     const targets: Target[] = []
     for (const stage of STAGES) {
+      signal.throwIfAborted()
       const dtypes: readonly Dtype[] = stage === 'encode' && !short ? ['int8', 'fp32'] : ['int8']
       for (const dtype of dtypes) targets.push(await this.target(stage, dtype, perStage / dtypes.length))
     }
