@@ -9,4 +9,5 @@ export const PARTS: { readonly [name: string]: () => Promise<{ readonly part: Be
   growth: () => import('./growth.js'),
   recommend: () => import('./recommend.js'),
   train: () => import('./train.js'),
+  families: () => import('./families.js'),
 }
