@@ -34,7 +34,7 @@ export class PairSampler {
     private readonly negatives: number,
   ) {
     this.batch = Math.min(batch, data.users.length)
-    this.parts = data.vectorsWithout?.length ?? 1
+    this.parts = (data.vectorsWithout ?? data.words?.without)?.length ?? 1
     this.has = new Set(data.users.map((user, i) => this.key(user, data.taken[i])))
   }
 

@@ -30,8 +30,15 @@ export class CandidateSampler {
   }
 
   *batches(pairs: Pairs, source: Random): Generator<CandidateBatch> {
+    for (const { batch } of this.steps(pairs, source)) yield batch
+  }
+
+  *steps(pairs: Pairs, source: Random): Generator<{ readonly part: number; readonly batch: CandidateBatch }> {
     const { batch } = this.pairs
-    for (const { people, items } of this.pairs.batches(pairs, source)) {
+    for (const {
+      part,
+      batch: { people, items },
+    } of this.pairs.steps(pairs, source)) {
       const places = new Map<number, number>()
       for (const item of items) if (!places.has(item)) places.set(item, places.size)
       const candidates = new Int32Array(batch)
@@ -42,7 +49,8 @@ export class CandidateSampler {
         const offered = 1 - (1 - this.frequencies[item]) ** batch
         offsets[place] = offered > 0 ? Math.log(offered) : 0
       }
-      yield { people, candidates, targets: items.map((item) => places.get(item)!), offsets }
+      const targets = items.map((item) => places.get(item)!)
+      yield { part, batch: { people, candidates, targets, offsets } }
     }
   }
 }

@@ -1,5 +1,7 @@
+import { convMf } from './convmf.js'
 import type { Family } from './family.js'
 import { gru } from './gru.js'
+import { gruText } from './gru-text.js'
 import { lightgcn, lightgcnFlow, lightgcnText } from './lightgcn.js'
 import { maml } from './maml.js'
 import { bprFactorization, softmaxFactorization, warpFactorization } from './matrix-factorization.js'
@@ -22,6 +24,8 @@ export const FAMILIES = {
   'sasrec-long': sasrecLong,
   gru,
   maml,
+  convmf: convMf,
+  'gru-text': gruText,
 } as const satisfies { readonly [name: string]: Family }
 
 export type FamilyName = keyof typeof FAMILIES

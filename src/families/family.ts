@@ -28,6 +28,19 @@ export interface FamilyData extends Pairs {
    * Absent where nobody wrote anything.
    */
   readonly vectorsWithout?: readonly Matrix[]
+  readonly words?: WordTexts
+}
+
+/** The words of each item's text, as rows of a table of word vectors. */
+export interface WordTexts {
+  /** [words + 1, dim]; row 0 stands for no word. */
+  readonly table: Matrix
+  /** Words of one text. */
+  readonly length: number
+  /** [items, length] the beginning of each text; 0 in front of a shorter one. */
+  readonly tokens: Int32Array
+  /** Each as `tokens`, without what a part of the people wrote; see FamilyData.vectorsWithout. */
+  readonly without?: readonly Int32Array[]
 }
 
 export type Weights = { readonly [parameter: string]: Float32Array }
@@ -58,5 +71,7 @@ export interface Family {
   readonly candidates: readonly (readonly Partial<FamilyOptions>[])[]
   /** Whether it cannot do without `FamilyData.vectors`. */
   readonly needsVectors?: (options: FamilyOptions) => boolean
+  /** Whether it cannot do without `FamilyData.words`. */
+  readonly needsWords?: true
   prepare(data: FamilyData, options: FamilyOptions): FamilyModel
 }

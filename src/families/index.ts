@@ -1,5 +1,6 @@
 /** Model families that are compared with each other: one loop, one small file each. */
 export { FAMILIES, type FamilyName } from './catalogue.js'
+export type { WordTexts } from './family.js'
 export type { EpochRecord } from './loop.js'
 export { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
 export {
@@ -9,4 +10,4 @@ export {
   type KnownVectors,
   type StartVectors,
 } from './recipe.js'
-export { meanOfWordVectors } from './word-vectors.js'
+export { meanOfWordVectors, wordRows } from './word-vectors.js'

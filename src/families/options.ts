@@ -43,6 +43,8 @@ export interface FamilyOptions {
   readonly support: number
   /** Steps by which meta-learning adapts a person. */
   readonly innerSteps: number
+  /** Words of a text that a model of words reads, from its beginning. */
+  readonly words: number
   /** Most items for which every step's softmax goes over all of them. */
   readonly fullSoftmaxItems: number
   readonly device: Device
@@ -72,6 +74,7 @@ export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
   idDropout: number(0.3, 0, 1),
   support: integer(8, 1, 256),
   innerSteps: integer(3, 1, 100),
+  words: integer(100, 5, 10_000),
   fullSoftmaxItems: integer(50_000, 0, 10_000_000),
   device: choice('cpu', ['cpu', 'webgpu', 'cuda']),
   threads: integer(0, 0, 1024),

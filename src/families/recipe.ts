@@ -6,7 +6,7 @@ import { resolveOptions } from '../options.js'
 import { type FitContext, type RankerRecipe, rankerOf } from '../ranking.js'
 import type { InteractionTable, Matrix, Person, Ranker } from '../types.js'
 import { FAMILIES, type FamilyName } from './catalogue.js'
-import type { Family, FamilyData } from './family.js'
+import type { Family, FamilyData, WordTexts } from './family.js'
 import type { EpochRecord } from './loop.js'
 import { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
 import type { TrainAnswer, TrainRequest } from './worker.js'
@@ -35,6 +35,8 @@ export interface FamilyRecipeOptions {
   /** Settings that are kept from validation: FAMILY_OPTIONS has them all. */
   readonly options?: Partial<FamilyOptions>
   readonly vectors?: StartVectors
+  /** For families that read words. @param length of a text, in words */
+  readonly words?: (length: number) => Promise<WordTexts>
   /** Is told what was tried, with loss, validation loss and NDCG of each epoch. */
   readonly onTrials?: (trials: readonly FamilyTrial[]) => void
 }
@@ -46,11 +48,14 @@ export interface FamilyRecipeOptions {
  * @throws OPTION_UNKNOWN or OPTION_INVALID at once; from fit: NOT_ENOUGH_DATA without interactions, ABORTED
  */
 export function familyRecipe(family: FamilyName, given: FamilyRecipeOptions = {}): RankerRecipe {
-  const { name = family, vectors, onTrials } = given
-  const { defaults, candidates, needsVectors } = FAMILIES[family] as Family
+  const { name = family, vectors, words, onTrials } = given
+  const { defaults, candidates, needsVectors, needsWords } = FAMILIES[family] as Family
   const base = resolveOptions(name, FAMILY_OPTIONS, { ...defaults, ...given.options })
   if (needsVectors?.(base) && vectors === undefined) {
     throw new TextrecError('INTERNAL', `${name} needs vectors to start from.`, 'Give its recipe vectors.')
+  }
+  if (needsWords && words === undefined) {
+    throw new TextrecError('INTERNAL', `${name} needs words to read.`, 'Give its recipe words.')
   }
   const useful = needsVectors?.(base) ? vectors : undefined
   // A setting that the caller has named is not tried otherwise.
@@ -62,7 +67,11 @@ export function familyRecipe(family: FamilyName, given: FamilyRecipeOptions = {}
       const worker = new WorkerClient(new URL('./worker.js', import.meta.url), `The model ${name}`)
       try {
         const options = { ...base, seed: context.seed }
-        return await new Fit(name, family, options, context, useful, worker).best(lines, onTrials)
+        const texts = needsWords ? await words?.(base.words) : undefined
+        return await new Fit(name, family, options, context, { vectors: useful, words: texts }, worker).best(
+          lines,
+          onTrials,
+        )
       } catch (error) {
         await worker.close()
         throw error
@@ -77,7 +86,7 @@ class Fit {
     private readonly family: FamilyName,
     private readonly base: FamilyOptions,
     private readonly context: FitContext,
-    private readonly vectors: StartVectors | undefined,
+    private readonly known: { readonly vectors?: StartVectors; readonly words?: WordTexts },
     private readonly worker: WorkerClient,
   ) {}
 
@@ -146,13 +155,15 @@ class Fit {
         'Import interactions or rated reviews.',
       )
     }
-    const { vectors, without: vectorsWithout } = (await this.vectors?.(table)) ?? {}
+    const { vectors, without: vectorsWithout } = (await this.known.vectors?.(table)) ?? {}
     for (const known of [vectors, ...(vectorsWithout ?? [])]) {
       if (known !== undefined) requireSameDimension(known.rows, table.itemIds.length)
     }
     const { userIds, itemIds, timeKind } = table
     const sizes = { people: userIds.length, items: itemIds.length }
-    return { ...sizes, ...distinctPairs(table), timeKind, vectors, vectorsWithout }
+    const { words } = this.known
+    if (words !== undefined) requireSameDimension(words.tokens.length, itemIds.length * words.length)
+    return { ...sizes, ...distinctPairs(table), timeKind, vectors, vectorsWithout, words }
   }
 }
 

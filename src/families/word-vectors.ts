@@ -76,6 +76,35 @@ interface Header {
   readonly dim: number
 }
 
+/**
+ * The first `length` known words of each text, as rows of a table of their vectors.
+ * @param lists of texts; the file is read once for all
+ * @returns the table [words + 1, dim], row 0 for no word, and [texts, length] rows for each list, 0 in front of shorter texts
+ * @throws as readWordVectors
+ */
+export async function wordRows(
+  path: string,
+  lists: readonly (readonly string[])[],
+  words: (text: string) => readonly string[],
+  length: number,
+): Promise<{ readonly table: Matrix; readonly tokens: Int32Array[] }> {
+  const wanted = new Set(lists.flatMap((texts) => texts.flatMap(words)))
+  const { dim, vectors } = await readWordVectors(path, wanted)
+  const table = matrix(vectors.size + 1, dim)
+  const rowOf = new Map(Array.from(vectors.keys(), (word, i) => [word, i + 1]))
+  for (const [word, at] of rowOf) row(table, at).set(vectors.get(word)!)
+  const tokens = lists.map((texts) => {
+    const rows = new Int32Array(texts.length * length)
+    for (const [i, text] of texts.entries()) {
+      const known = words(text).flatMap((word) => rowOf.get(word) ?? [])
+      const read = known.slice(0, length)
+      rows.set(read, (i + 1) * length - read.length)
+    }
+    return rows
+  })
+  return { table, tokens }
+}
+
 async function read(bytes: ByteReader, wanted: ReadonlySet<string>): Promise<WordVectors> {
   if (await isFastText(bytes)) return readFastText(bytes, wanted, MOST_DIM)
   const first = await bytes.line(LONGEST_LINE)

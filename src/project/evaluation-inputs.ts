@@ -1,7 +1,7 @@
 import { type Adapter, fitWhitening, type TrainOptions, trainAdapter, whiten } from '../adapter/index.js'
 import { TextrecError } from '../errors.js'
 import { type HeldOut, type Split, words } from '../evaluate/index.js'
-import { type KnownVectors, meanOfWordVectors } from '../families/index.js'
+import { type KnownVectors, meanOfWordVectors, type WordTexts, wordRows } from '../families/index.js'
 import type { FitContext } from '../ranking.js'
 import type { InteractionTable, Matrix } from '../types.js'
 import type { KnownTexts } from './known-texts.js'
@@ -48,17 +48,16 @@ export class EvaluationInputs {
   }
 
   /** [items, dim] the mean of the word vectors of each item's words, in lower case, from the file of the caller. */
-  async wordVectors(): Promise<KnownVectors> {
-    const file = this.wordVectorFile
-    if (file === undefined) {
-      throw new TextrecError(
-        'OPTION_INVALID',
-        'evaluate: recommendernet-words needs a file of word vectors.',
-        'Name one: --word-vectors FILE, or option wordVectors.',
-      )
-    }
-    this.wordMeans ??= this.meansOfWords(file)
+  async wordVectors(model: string): Promise<KnownVectors> {
+    this.wordMeans ??= this.meansOfWords(this.fileOfWords(model))
     return this.wordMeans
+  }
+
+  /** The first `length` words of each item's text that the file of word vectors knows. */
+  async wordTexts(model: string, length: number): Promise<WordTexts> {
+    const [all, ...without] = this.wordLists()
+    const { table, tokens } = await wordRows(this.fileOfWords(model), [all, ...without], words, length)
+    return { table, length, tokens: tokens[0], without: without.length > 0 ? tokens.slice(1) : undefined }
   }
 
   /**
@@ -97,10 +96,24 @@ export class EvaluationInputs {
   }
 
   private async meansOfWords(file: string): Promise<KnownVectors> {
+    const [vectors, ...without] = await meanOfWordVectors(file, this.wordLists(), words)
+    return { vectors, without: without.length > 0 ? without : undefined }
+  }
+
+  /** What is written of each item: all of it, and without what each part of the people wrote, where they wrote any. */
+  private wordLists(): readonly (readonly string[])[] {
     const { heldOutWhileFitting, table } = this.split
     const own = documentsWithoutOwn(this.texts, heldOutWhileFitting, table) ?? []
-    const all = await meanOfWordVectors(file, [this.documents().documents, ...own], words)
-    return { vectors: all[0], without: all.length > 1 ? all.slice(1) : undefined }
+    return [this.documents().documents, ...own]
+  }
+
+  private fileOfWords(model: string): string {
+    if (this.wordVectorFile !== undefined) return this.wordVectorFile
+    throw new TextrecError(
+      'OPTION_INVALID',
+      `evaluate: ${model} needs a file of word vectors.`,
+      'Name one: --word-vectors FILE, or option wordVectors.',
+    )
   }
 
   private async train({ training, fitting, validation, seed, signal, onProgress }: FitContext) {

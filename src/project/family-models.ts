@@ -29,9 +29,11 @@ export const FAMILY_MODELS = {
   'sasrec-long': family('sasrec-long'),
   gru: family('gru'),
   maml: family('maml'),
+  convmf: family('convmf'),
+  'gru-text': family('gru-text'),
   'recommendernet-words': family('recommendernet', {
     called: 'recommendernet-words',
-    vectors: (inputs) => () => inputs.wordVectors(),
+    vectors: (inputs) => () => inputs.wordVectors('recommendernet-words'),
   }),
 } as const satisfies { readonly [name: string]: MakeRecipe }
 
@@ -49,6 +51,7 @@ function family(name: FamilyName, { called, options, vectors }: FamilySettings =
     familyRecipe(name, {
       name: called,
       options: { threads: inputs.threads, epochs: inputs.training.epochs, ...options },
+      words: (length) => inputs.wordTexts(called ?? name, length),
       vectors: vectors?.(inputs) ?? ((table) => inputs.taught(table, TRAIN_OPTIONS.textDim.default)),
     })
 }

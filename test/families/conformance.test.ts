@@ -4,7 +4,7 @@ import {
   type FamilyRecipeOptions,
   familyRecipe,
 } from '#src/families/index.js'
-import { parityVectors } from '../conformance/parity.js'
+import { parityVectors, parityWords } from '../conformance/parity.js'
 import { type RankerSuite, rankerConformance } from '../conformance/ranker.js'
 
 function conforms(
@@ -16,7 +16,11 @@ function conforms(
   rankerConformance({
     name: [family, settings.start, settings.inputs].filter((word) => word !== undefined).join(', '),
     recipe: (itemCount): ReturnType<typeof familyRecipe> => {
-      const given: FamilyRecipeOptions = { options, vectors: () => ({ vectors: parityVectors(itemCount) }) }
+      const given: FamilyRecipeOptions = {
+        options,
+        vectors: () => ({ vectors: parityVectors(itemCount) }),
+        words: async (length) => parityWords(itemCount, length),
+      }
       return familyRecipe(family, given)
     },
     solvesCheckerboard: true,
@@ -36,6 +40,8 @@ conforms('recommendernet')
 conforms('recommendernet', { start: 'frozen' })
 conforms('recommendernet', { start: 'random' })
 conforms('maml')
+conforms('convmf', { factors: 8, words: 6, blindEpochs: 30 })
+conforms('gru-text', { factors: 8, words: 6, blindEpochs: 30 })
 conforms('maml', { start: 'random', blindEpochs: 20 })
 
 // What reads the order of events finds nothing on the checkerboard, where nobody's first item is ever taken next.

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PairSampler } from '#src/families/batches.js'
 import { FAMILIES } from '#src/families/catalogue.js'
+import { convMf } from '#src/families/convmf.js'
 import { FAMILY_OPTIONS } from '#src/families/options.js'
 import { QUERIES, TaskSampler } from '#src/families/tasks.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
@@ -83,6 +84,30 @@ describe('steps about people who wrote some of the texts', () => {
       expect(Math.max(...batch.likes, ...batch.queries)).toBeLessThan(20)
     }
   })
+})
+
+test("models of words are fed the words without those of their step's own people", () => {
+  const length = 5
+  // Everybody's only word has their own number, behind the one of the item's description.
+  const tokensOf = (writes: (person: number) => boolean) => {
+    const tokens = new Int32Array(ITEMS * length)
+    for (const [i, user] of users.entries())
+      if (writes(user)) tokens[taken[i] * length + (user % length)] = 1 + user
+    return tokens
+  }
+  const words = {
+    table: matrix(PEOPLE + 1, 3),
+    length,
+    tokens: tokensOf(() => true),
+    without: without.map((_, part) => tokensOf((person) => person % PARTS !== part)),
+  }
+  const options = resolveOptions('convmf', FAMILY_OPTIONS, { batch: 6, factors: 4, words: length })
+  for (const batch of convMf.prepare({ ...plain, words }, options).batches(plain, random(1))) {
+    const fed = batch as { readonly [name: string]: Int32Array }
+    const own = new Set(Array.from(fed.people, (person) => person % PARTS))
+    expect(own.size).toBe(1)
+    for (const word of fed.tokens) if (word > 0) expect(own.has((word - 1) % PARTS)).toBe(false)
+  }
 })
 
 const TEXTUAL: readonly (readonly [FamilyName, Partial<FamilyOptions>])[] = [

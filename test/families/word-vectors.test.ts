@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { meanOfWordVectors, readWordVectors } from '#src/families/word-vectors.js'
+import { meanOfWordVectors, readWordVectors, wordRows } from '#src/families/word-vectors.js'
 
 let folder: string
 beforeAll(async () => {
@@ -122,6 +122,21 @@ describe('word vectors are read from', () => {
       { numRuns: 30 },
     )
   })
+})
+
+test('texts become rows of a table of their words, from their beginning, at the end of a row', async () => {
+  const path = await file('red 1 0\ndrum 0 2\nunused 5 5\n')
+  const words = (text: string) => text.split(' ')
+  const { table, tokens } = await wordRows(path, [['red drum', 'odd red', ''], ['drum red red']], words, 2)
+  expect(table.rows).toBe(3)
+  const vectors = (rows: Int32Array) => Array.from(rows, (at) => [...table.data.subarray(2 * at, 2 * at + 2)])
+  const [red, drum, none] = [
+    [1, 0],
+    [0, 2],
+    [0, 0],
+  ]
+  expect(vectors(tokens[0])).toEqual([red, drum, none, red, none, none])
+  expect(vectors(tokens[1])).toEqual([drum, red])
 })
 
 describe('the .bin of fastText', () => {

@@ -56,4 +56,8 @@ test('without a file, or without that file, it says so', async () => {
     remedy: expect.stringContaining('--word-vectors'),
   })
   await expect(fit(join(folder, 'absent'))).rejects.toMatchObject({ code: 'FILE_UNREADABLE' })
+  const inputs = new EvaluationInputs(split, texts, '', { epochs: 1 }, 1)
+  await expect(recipesFor(['gru-text'], inputs)[0].fit(context)).rejects.toMatchObject({
+    fact: expect.stringContaining('gru-text needs a file of word vectors'),
+  })
 })
