@@ -16,8 +16,13 @@ export interface Candidate {
 
 export type TunedModel = TrainableModel | FamilyName
 
-/** Of two ways to train a model of one name the one that can be published counts. */
-const FAMILY_NAMES = (Object.keys(FAMILIES) as FamilyName[]).filter((name) => !isTrainable(name))
+/**
+ * Of two ways to train a model of one name the one that can be published counts. What reads word vectors needs a file of
+ * them, which a search is not given.
+ */
+const FAMILY_NAMES = (Object.keys(FAMILIES) as FamilyName[]).filter(
+  (name) => !isTrainable(name) && !('needsWords' in FAMILIES[name]),
+)
 
 /** Every model that a search may try: first those that can be served. */
 export const TUNED_MODELS: readonly TunedModel[] = [...TRAINABLE_NAMES, ...FAMILY_NAMES]
