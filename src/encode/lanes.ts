@@ -73,7 +73,10 @@ export class Lanes {
     }
     clearTimeout(this.timer)
     return new Promise((resolve, reject) => {
-      this.waiting.push({ request, options, resolve, reject })
+      const job = { request, options, resolve, reject }
+      // Somebody waits for the answer to a question; documents can.
+      if (request.kind === 'query') this.waiting.unshift(job)
+      else this.waiting.push(job)
       this.waitingWork += workOf(request)
       this.assign()
     })

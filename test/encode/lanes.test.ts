@@ -70,6 +70,18 @@ test('a few questions share the first lane', async () => {
   expect(opened[0].calls).toHaveLength(2)
 })
 
+test('a question goes before the documents that wait', async () => {
+  const lane = new HandLane()
+  const lanes = new Lanes(lane, () => Promise.reject(new Error('one is all')), 1)
+  for (let i = 0; i < 5; i++) void lanes.encode(textsOf(100), {})
+  const answer = lanes.encode({ texts: ['what?'], kind: 'query' }, {})
+  lane.calls[0].end()
+  await settled()
+  expect(lane.calls.map(({ texts }) => texts)).toEqual([100, 100, 1])
+  lane.calls[2].end()
+  expect((await answer).tokens).toBe(1)
+})
+
 test('a second lane that cannot be opened costs nothing but its speed', async () => {
   const first = new HandLane()
   let tries = 0
