@@ -166,7 +166,7 @@ function growers(context: BenchContext, real: RealVectors): Grower[] {
       name: 'a training epoch',
       counted: 'items and people',
       sizes: sizes(quick ? 400 : 8000),
-      why: 'every step scores every warm item, so people times items; beyond 50,000 items only those of the batch',
+      why: 'every step scores every warm item, so people times items; beyond 50,000 items it scores a sample of fixed size',
       measure: async (items) => {
         const input: EpochInput = { items, people: items, events: 10, threads, epochs: 1 }
         const { result, peakBytes } = await inChild<EpochResult>(EPOCH_CHILD, 'trainEpochs', input)
