@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { FAMILIES } from '../../src/families/catalogue.js'
 import type { Family, FamilyData } from '../../src/families/family.js'
-import type { FamilyName } from '../../src/families/index.js'
+import type { FamilyName, WordTexts } from '../../src/families/index.js'
 import { FAMILY_OPTIONS } from '../../src/families/options.js'
 import { matrix, normalize, row } from '../../src/math/matrix.js'
 import { random } from '../../src/math/random.js'
@@ -142,7 +142,11 @@ async function lightgcn({ threads, quick, work, log }: BenchContext): Promise<Be
 async function started(name: FamilyName, data: FamilyData, threads: number) {
   const family: Family = FAMILIES[name]
   const options = resolveOptions(name, FAMILY_OPTIONS, { ...family.defaults, threads })
-  const needed = family.needsVectors?.(options) ? data : { ...data, vectors: undefined }
+  const needed = {
+    ...data,
+    vectors: family.needsVectors?.(options) ? data.vectors : undefined,
+    words: family.needsWords ? data.words : undefined,
+  }
   const model = family.prepare(needed, options)
   const { seed, weightDecay, clipNorm } = options
   const training = await Training.create(model.training, { seed, threads, adam: { weightDecay, clipNorm } })
@@ -177,7 +181,17 @@ function dataOf({ people, items, events }: Shop): FamilyData {
     times: Float64Array.from(users.keys(), (at) => (at + 1) * 86_400_000),
     timeKind: 'date',
     vectors,
+    words: wordsOf(items, source),
   }
+}
+
+/** Texts of a full length, of words as long as GloVe's. */
+function wordsOf(items: number, source: ReturnType<typeof random>): WordTexts {
+  const length = FAMILY_OPTIONS.words.default
+  const table = matrix(2000, 100)
+  for (let at = table.dim; at < table.data.length; at++) table.data[at] = source.normal()
+  const tokens = Int32Array.from({ length: items * length }, () => 1 + source.integer(table.rows - 1))
+  return { table, length, tokens }
 }
 
 /** The same step in PyTorch, in a process of its own that waits between rounds. */
