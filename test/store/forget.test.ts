@@ -186,7 +186,8 @@ describe('forgetUser', () => {
       `const { createRequire } = await import('node:module')
        const Sqlite = createRequire(${JSON.stringify(import.meta.url)})('better-sqlite3')
        const db = new Sqlite(folder + '/catalog.db'); db.exec('BEGIN'); db.prepare('SELECT * FROM user').all()
-       console.log('reading'); setInterval(() => {}, 1000)`,
+       // Whatever refers to it no more is closed by the garbage collector.
+       console.log('reading'); setInterval(() => db.open, 1000)`,
     )
     while (child.lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(() => store.forgetUser(ID)).toThrow(/another process is reading/)
