@@ -139,7 +139,7 @@ class TrialRun {
     }
     const decay = await chooseDecay(texts, warm.cases, () => throwIfAborted(signal, 'Training'))
     const [overall, onCold] = [await this.judgeAll(warm, decay), await this.judgeAll(cold, decay)]
-    const live = await this.judgeLive(warm, cold)
+    const live = await this.judgeLive(warm, cold, onCold.fusions)
     const contenders = overall.fusions.map((one, i) => contender(one, onCold.fusions[i]))
     return {
       trained,
@@ -209,8 +209,15 @@ class TrialRun {
     return { fusions, alone }
   }
 
-  /** What is live, fitted on what validation leaves, unless its adapter has seen the validation rows. */
-  private async judgeLive(warm: Judging, cold: Judging): Promise<Contender | undefined> {
+  /**
+   * What is live, fitted on what validation leaves, unless its adapter has seen the validation rows.
+   * @param onCold of what was trained here, without the items that are hidden
+   */
+  private async judgeLive(
+    warm: Judging,
+    cold: Judging,
+    onCold: readonly FusionTrial[],
+  ): Promise<Contender | undefined> {
     const { store, live, split, options } = this.source
     const { model } = live
     const { threads, signal } = options
@@ -234,9 +241,15 @@ class TrialRun {
       await text.close?.()
       return trial
     }
-    // A live adapter knows the items that are hidden here.
-    const onCold = found === undefined && cold.cases.length > 0 ? await judge(cold) : undefined
-    return { name: 'what is live', share, overall: await judge(warm), cold: onCold }
+    if (found === undefined) {
+      const hidden = cold.cases.length > 0 ? await judge(cold) : undefined
+      return { name: 'what is live', share, overall: await judge(warm), cold: hidden }
+    }
+    // A live adapter knows the items that are hidden here: one that was trained alike, without them, stands in for it.
+    // Otherwise whatever is a little better with items that are known could replace it, however bad with new ones.
+    const alike = onCold.find((one) => one.text === 'adapter' && one.share === share)
+    const hidden = alike === undefined || alike.perPerson.length === 0 ? undefined : alike
+    return { name: 'what is live', share, overall: await judge(warm), cold: hidden }
   }
 
   private onBatch(total: number): () => void {
