@@ -22,6 +22,9 @@ import { knownPeople, vectorScorer } from './vector-scorer.js'
  * their items', and all of it learned further); and text alone, where item i's row is t_i W with W [dim, factors]
  * learned, and people start from nothing. The last has no number per item or person, so an item that nobody has taken
  * yet has a vector as good as its text.
+ *
+ * Good where people and items have few pairs each, since neighbours of neighbours speak for them; blind to the order of
+ * events, and every step costs a pass over all pairs, whatever its batch.
  */
 
 const START_DEVIATION = 0.1

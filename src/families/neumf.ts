@@ -21,6 +21,9 @@ import { knownPeople } from './vector-scorer.js'
  * Trained with the cross entropy of sigmoid(score) against items drawn at random; both halves from random starts, without
  * the paper's pretraining. A score costs a pass through the perceptron for every pair, so ranking a whole catalogue
  * takes hundreds of times the arithmetic of an inner product.
+ *
+ * Good where tastes and things meet in ways that no product of two vectors has; knows nothing of new items and, of new
+ * people, only what the takers of their items have in common.
  */
 
 /** The perceptron's sizes, from its input on. @returns [2F, F, F/2, ...], `layers` + 1 numbers of at least 1 */
