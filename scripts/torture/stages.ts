@@ -31,7 +31,7 @@ export interface StageSize {
   /** Of those, how many have changed before 'compact'. */
   readonly changedItems: number
   /** Enough to beat what there is: a training that publishes no adapter shows nothing. */
-  readonly training: { readonly epochs: number; readonly learningRate?: number }
+  readonly training: { readonly epochs: number; readonly learningRate: number }
 }
 
 /** 'long' lasts two seconds and more in every stage; 'brief' takes the same steps, fewer of each. */
@@ -41,7 +41,7 @@ export const SIZES = {
     upserts: 400,
     graphItems: 4000,
     changedItems: 2000,
-    training: { epochs: 10 },
+    training: { epochs: 20, learningRate: 0.01 },
   },
   brief: {
     shop: { items: 150, people: 100, reviews: 300, interactions: 12_000 },
