@@ -8,11 +8,12 @@ import { type FitContext, type RankerRecipe, rankerOf, type Scorer } from '../ra
 import { Store } from '../store/index.js'
 import { catalogPath } from '../store/open.js'
 import type { InteractionTable, Matrix } from '../types.js'
+import { chooseDecay } from './decay-choice.js'
 import type { EvaluationInputs } from './evaluation-inputs.js'
 import type { MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
 import { liveState } from './live-index.js'
-import { adapterFolder, FROZEN_DECAY } from './serving-model.js'
+import { adapterFolder } from './serving-model.js'
 
 /**
  * Transfer between domains: what was learnt on other catalogues, used on this one as it is. Every item is new to those
@@ -59,15 +60,17 @@ function transferRecipe(
   }
 }
 
-/** Text and transfer together, in shares that validation chooses. */
+/** Text as well as it can be without transfer, and transfer beside it, in shares that validation chooses. */
 async function guarded(transfer: Made, context: FitContext, inputs: EvaluationInputs): Promise<Made> {
   const { fitting, training, validation } = context
   const all = new Uint8Array(training.itemIds.length).fill(1)
+  const known = await inputs.vectors(fitting)
+  const decay = await chooseDecay(known, validation)
   const parts = async (texts: Matrix) => ({
-    text: await textMeanScorer('frozen', texts, FROZEN_DECAY),
+    text: await textMeanScorer('frozen', texts, decay),
     other: { ...(await transfer(texts)), known: all },
   })
-  const { text, other } = await parts(await inputs.vectors(fitting))
+  const { text, other } = await parts(known)
   const { share } = bestTrial(await judgeFusions([text], other, validation, 'ndcg'))
   await text.close?.()
   return async (texts) => {
