@@ -98,7 +98,7 @@ export interface RecommendedItem {
   readonly title?: string
   /** For items without a title, down to rank 100: how their own text or their most telling review begins. */
   readonly snippet?: Snippet
-  /** The rules put it where it is, whatever its score. */
+  /** The rules put it where it is: `score` is then at least that of what follows, so that scores descend. */
   readonly pinned?: true
   /** Why; only when asked for. */
   readonly reasons?: Reasons

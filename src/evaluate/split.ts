@@ -88,6 +88,7 @@ export function splitTable(all: InteractionTable, given: Partial<SplitOptions> =
   const options = resolveOptions<SplitOptions>('split', table, given)
   const { kind, share } = parse(options.split)!
   const cleaned = likedOnce(all, options.minRating)
+  if (cleaned.users.length === 0) throw nothingToSplit(all.users.length, options.minRating)
   const { divide } = DIVIDE[kind]
   const test = divide(cleaned, share, options, 'test')
   if (test.known.users.length === 0 || test.cases.length === 0) {
@@ -115,6 +116,20 @@ export function splitTable(all: InteractionTable, given: Partial<SplitOptions> =
       ...test.notes,
     ],
   }
+}
+
+function nothingToSplit(interactions: number, minRating: number | undefined): TextrecError {
+  return interactions === 0
+    ? new TextrecError(
+        'NOT_ENOUGH_DATA',
+        'There are no interactions to learn from.',
+        'Import interactions or rated reviews.',
+      )
+    : new TextrecError(
+        'NOT_ENOUGH_DATA',
+        `None of ${interactions} interactions has a rating of at least ${minRating}.`,
+        'Lower minRating (--min-rating).',
+      )
 }
 
 function parse(text: string): { kind: string; share: number } | undefined {

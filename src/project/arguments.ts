@@ -36,6 +36,12 @@ export function requireKnownNames(call: string, value: unknown, known: readonly 
   }
 }
 
+/** The records of one kind, none when absent. @throws RECORD_INVALID for what is no list */
+export function requireRecords<T>(call: string, what: string, value: readonly T[] | undefined): readonly T[] {
+  if (value === undefined || Array.isArray(value)) return value ?? []
+  throw new TextrecError('RECORD_INVALID', `${call}: ${what} is ${show(value)}.`, 'It must be a list.')
+}
+
 /** A list of texts. @throws OPTION_INVALID */
 export function requireTexts(call: string, what: string, value: unknown): readonly string[] {
   if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value

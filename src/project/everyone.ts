@@ -91,13 +91,12 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
       !['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS', 'EISDIR', 'ENOTDIR', 'ENOENT', 'EPERM'].includes(code)
     )
       throw cause
+    const isPath = ['EISDIR', 'ENOTDIR'].includes(code)
     throw new TextrecError(
-      'DISK_FULL',
+      isPath ? 'OPTION_INVALID' : 'DISK_FULL',
       `${run.out} cannot be written (${code}).`,
-      'Make room, or name another file.',
-      {
-        cause,
-      },
+      isPath ? 'Name a file.' : 'Make room, or name another file.',
+      { cause },
     )
   }
 }

@@ -92,7 +92,7 @@ export class Recommender {
    */
   async import(sources: ImportSources, options: Partial<ImportOptions> = {}): Promise<ImportReport> {
     this.requireWritable()
-    if (sources.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
+    if (sources?.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
     const before = this.store.counts().interactions
     try {
       return await importFiles(this.store, sources, options)

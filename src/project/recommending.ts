@@ -77,7 +77,7 @@ export class Recommending {
   async recommendAll(options: Partial<RecommendAllOptions>): Promise<EveryoneReport> {
     const resolved = resolveOptions('recommendAll', RECOMMEND_ALL, options)
     const { out, signal, onProgress, ...rules } = resolved
-    if (options.out === undefined) {
+    if (resolved.out === '') {
       throw new TextrecError(
         'OPTION_INVALID',
         'recommendAll: option out is missing.',
@@ -102,7 +102,7 @@ export class Recommending {
 
   async explain(options: Partial<ExplainOptions>): Promise<Explanation> {
     const resolved = resolveOptions('explain', EXPLAIN, options)
-    if (options.item === undefined) {
+    if (resolved.item === '') {
       throw new TextrecError(
         'OPTION_INVALID',
         'explain: option item is missing.',
@@ -225,13 +225,15 @@ export class Recommending {
 
   private question(options: RuleOptions): Question {
     const { block, boost, diversity, excludeSeen, filter, k, minScore, novelty, pin } = options
+    const atMostPer = list(options.atMostPer)
+    for (const { attribute } of atMostPer) this.store.requireAttribute(attribute, 'atMostPer')
     const blocked = new Set<number>(block.map((id) => requireItem(this.store, id)))
     return {
       k,
       allowed: this.filters.itemsOf(filter),
       excludeSeen,
       diversity,
-      atMostPer: list(options.atMostPer),
+      atMostPer,
       boosts: list(boost).map((one) => ({ keys: this.filters.keysOf(one.filter) as Int32Array, by: one.by })),
       pins: [...new Set(pin)].map((id) => requireItem(this.store, id)).filter((key) => !blocked.has(key)),
       blocked,

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../errors.js'
 import { validateInteraction, validateItem, validateReview } from '../ingest/index.js'
 import type { KindCounts, Store, WriteCounts } from '../store/index.js'
 import type { Interaction, Item, Review } from '../types.js'
+import { requireRecords } from './arguments.js'
 import type { LongRun } from './defaults.js'
 import { encodeNow, type ServedSpace } from './item-vectors.js'
 import { type LiveState, liveState } from './live-index.js'
@@ -46,9 +47,9 @@ export async function upsertRecords(
   withServed: WithServed,
   long: LongRun = {},
 ): Promise<UpsertReport> {
-  const items = (records.items ?? []).map(validateItem)
-  const reviews = (records.reviews ?? []).map(validateReview)
-  const interactions = (records.interactions ?? []).map(validateInteraction)
+  const items = requireRecords('upsert', 'items', records.items).map(validateItem)
+  const reviews = requireRecords('upsert', 'reviews', records.reviews).map(validateReview)
+  const interactions = requireRecords('upsert', 'interactions', records.interactions).map(validateInteraction)
   throwIfAborted(long.signal, 'The upsert')
   const touched = [...new Set([...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)])]
   let counts: WriteCounts | undefined

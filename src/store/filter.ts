@@ -67,6 +67,30 @@ export function filterItems(db: Connection, all: AllItems, columns: Columns, fil
   })
 }
 
+/**
+ * @param path who asks, for the message @param also names that are as good as attributes there
+ * @throws OPTION_INVALID for an attribute that no item ever had, with the nearest one that there is
+ */
+export function requireAttribute(
+  db: Connection,
+  name: string,
+  path: string,
+  also: readonly string[] = [],
+): void {
+  const isThere = db.prepareRaw<[number]>('SELECT key FROM attribute_name WHERE name = ?').get(name)
+  if (isThere !== undefined || also.includes(name)) return
+  const known = db.prepareRaw<[string]>('SELECT name FROM attribute_name ORDER BY name').all()
+  const names = [...also, ...known.map(([one]) => one)]
+  const near = nearest(name, names)
+  const some = `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? ', ...' : ''}`
+  const remedy = names.length === 0 ? 'Items here have none.' : `There are ${some}.`
+  refuse(
+    path,
+    'asks for an attribute that no item has',
+    near === undefined ? remedy : `Did you mean '${near}'?`,
+  )
+}
+
 /** One walk over one filter, within one read transaction. */
 class Evaluation {
   private readonly size: number
@@ -108,19 +132,7 @@ class Evaluation {
 
   /** @throws OPTION_INVALID for an attribute that no item ever had. After the walk, whose own refusals come first. */
   requireKnown(): void {
-    const key = this.db.prepareRaw<[number]>('SELECT key FROM attribute_name WHERE name = ?')
-    for (const [name, path] of this.asked) {
-      if (name === 'id' || name === 'title' || key.get(name) !== undefined) continue
-      const known = this.db.prepareRaw<[string]>('SELECT name FROM attribute_name ORDER BY name').all()
-      const names = ['id', 'title', ...known.map(([one]) => one)]
-      const near = nearest(name, names)
-      const some = `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? ', ...' : ''}`
-      refuse(
-        path,
-        'asks for an attribute that no item has',
-        near === undefined ? `There are ${some}.` : `Did you mean '${near}'?`,
-      )
-    }
+    for (const [name, path] of this.asked) requireAttribute(this.db, name, path, ['id', 'title'])
   }
 
   private field(name: string, tests: unknown, path: string, depth: number): Bits {

@@ -6,7 +6,7 @@ import { checkCatalog } from './check.js'
 import { Columns } from './columns.js'
 import { DerivedAttributes } from './derived.js'
 import { Embeddings, type PlannedText } from './embeddings.js'
-import { type Filter, filterItems } from './filter.js'
+import { type Filter, filterItems, requireAttribute } from './filter.js'
 import { type ForgetCounts, type ForgetOptions, forgetUser } from './forget.js'
 import { searchText, type TextHits } from './full-text.js'
 import { type History, type InteractionRange, readHistory, readInteractions } from './history.js'
@@ -275,6 +275,11 @@ export class Store {
   /** One person's history. */
   historyOf(user: UserKey): History {
     return readHistory(this.db, user)
+  }
+
+  /** @param path who asks, for the message @throws OPTION_INVALID for an attribute that no item ever had */
+  requireAttribute(name: string, path: string): void {
+    requireAttribute(this.db, name, path)
   }
 
   /** The items that pass. @throws OPTION_INVALID naming the place in the filter. */

@@ -208,9 +208,10 @@ describe('refusals', () => {
   })
 
   test('too little to learn from', () => {
-    expect(() => splitTable(tableOf([]), { split: 'hold-last' })).toThrowError(
-      expect.objectContaining({ code: 'NOT_ENOUGH_DATA' }),
-    )
+    const tooLittle = expect.objectContaining({ code: 'NOT_ENOUGH_DATA' })
+    expect(() => splitTable(tableOf([]), { split: 'hold-last' })).toThrowError(tooLittle)
+    const rated = tableOf([[0, 1, 1]], { timeKind: 'date' })
+    expect(() => splitTable(rated, { split: 'time=80%', minRating: 99 })).toThrowError(tooLittle)
   })
 })
 

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { type Answer, Recommender } from 'textrec'
@@ -83,6 +84,7 @@ describe('on texts alone', () => {
       { diversity: 2 },
       { atMostPer: { attribute: 'group', n: 0 } },
       { atMostPer: { attribute: 'group', n: 1, of: 2 } },
+      { atMostPer: { attribute: 'gruop', n: 1 } },
       { boost: { filter: {}, by: 1000 } },
       { likes: 'guitar-1' },
       { user: 'a', users: ['b'] },
@@ -90,6 +92,12 @@ describe('on texts alone', () => {
     for (const options of wrong) await expect(shop.recommend(options)).rejects.toThrow(code('OPTION_INVALID'))
     await expect(shop.recommend({ divresity: 1 } as object)).rejects.toThrow(/Did you mean 'diversity'/)
     await expect(shop.forget({} as { user: string })).rejects.toThrow(code('OPTION_INVALID'))
+    const untyped = shop as unknown as { [call: string]: () => Promise<unknown> }
+    for (const call of ['explain', 'recommendAll', 'import']) {
+      await expect(untyped[call](), call).rejects.toThrow(code('OPTION_INVALID'))
+    }
+    await expect(shop.recommendAll({ out: tmpdir() })).rejects.toThrow(code('OPTION_INVALID'))
+    await expect(shop.upsert({ reviews: 'x' } as never)).rejects.toThrow(code('RECORD_INVALID'))
   })
 
   test('an audience of nobody is empty', async () => {
