@@ -1,8 +1,16 @@
 import type { Recommender } from 'textrec'
 
 /** Small enough for seconds, and enough to beat what there is on the sample. */
-const TINY = { dim: 16, hidden: 16, textDim: 32, length: 8, epochs: 10, ids: 'on' } as const
-const SEEDS = [2, 3, 4, 5, 6, 7]
+const TINY = {
+  dim: 16,
+  hidden: 16,
+  textDim: 32,
+  length: 8,
+  epochs: 20,
+  learningRate: 0.01,
+  ids: 'on',
+} as const
+const SEEDS = [1, 2, 3, 4, 5, 6]
 
 /**
  * Trains until an adapter is live. With the sample's few people it is a matter of the seed whether the guard
