@@ -1,7 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { FAMILIES } from '../../src/families/catalogue.js'
 import type { Family, FamilyData } from '../../src/families/family.js'
@@ -15,7 +12,7 @@ import { resolveOptions } from '../../src/options.js'
 import { median, pairedRatio, ratioText } from './figures.js'
 import { interleaved, timed } from './measure.js'
 import type { BenchContext, BenchPart, BenchTable, Cell } from './part.js'
-import { hasTorch } from './torch.js'
+import { hasTorch, TorchProcess } from './torch-process.js'
 
 /** Model families: an epoch of each, and LightGCN's step beside PyTorch. The sequence model's is in part train. */
 export const part: BenchPart = {
@@ -31,7 +28,6 @@ const SHOPS = [
 ] as const
 type Shop = (typeof SHOPS)[number]
 
-const PYTHON = '/usr/bin/python3'
 const SCRIPT = fileURLToPath(new URL('../../../scripts/bench/families-torch.py', import.meta.url))
 const TEXT_DIM = 256
 const RATE = 1e-3
@@ -91,9 +87,7 @@ async function lightgcn({ threads, quick, work, log }: BenchContext): Promise<Be
     const start = (await held.training.weights()).nodes
     const { loss } = await held.training.step(batch, RATE)
     const folder = join(work, shop.name)
-    const torch = torchIsHere
-      ? await TorchTwin.start(folder, data, held.options, batch, start, threads)
-      : undefined
+    const torch = torchIsHere ? await startTwin(folder, data, held.options, batch, start, threads) : undefined
     const [times, others] = await interleaved(
       [
         {
@@ -194,66 +188,24 @@ function wordsOf(items: number, source: ReturnType<typeof random>): WordTexts {
   return { table, length, tokens }
 }
 
-/** The same step in PyTorch, in a process of its own that waits between rounds. */
-class TorchTwin {
-  private constructor(
-    private readonly child: ChildProcessWithoutNullStreams,
-    private readonly lines: AsyncIterator<string>,
-    readonly firstLoss: number,
-    readonly version: string,
-  ) {}
-
-  static async start(
-    folder: string,
-    { people, items, users, taken }: FamilyData,
-    options: { readonly layers: number; readonly factors: number; readonly regularization: number },
-    batch: Batch,
-    start: Float32Array,
-    threads: number,
-  ): Promise<TorchTwin> {
-    const { layers, factors, regularization } = options
-    const nodes = people + items
-    const parts = [
-      { name: 'nodes', shape: [nodes, factors], data: start },
-      { name: 'users', shape: [users.length], data: users },
-      { name: 'taken', shape: [taken.length], data: taken },
-      { name: 'people', shape: [batch.people.length], data: batch.people },
-      { name: 'items', shape: [batch.items.length], data: batch.items },
-    ]
-    let offset = 0
-    const tensors: { [name: string]: { shape: readonly number[]; offset: number } } = {}
-    for (const { name, shape, data } of parts) {
-      tensors[name] = { shape, offset }
-      offset += data.length
-    }
-    const all = new Float32Array(offset)
-    for (const { name, data } of parts) all.set(Float32Array.from(data as Int32Array), tensors[name].offset)
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'tensors.bin'), all)
-    const sizes = { nodes, people, layers, regularization, batch: batch.people.length, threads }
-    writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...sizes, tensors }))
-    const child = spawn(PYTHON, [SCRIPT, folder])
-    child.stderr.pipe(process.stderr)
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const [loss, version] = (await nextLine(lines)).split(' ')
-    return new TorchTwin(child, lines, Number(loss), version)
-  }
-
-  /** Takes so many steps. @returns milliseconds */
-  async run(steps: number): Promise<number> {
-    this.child.stdin.write(`${steps}\n`)
-    return Number(await nextLine(this.lines))
-  }
-
-  async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.once('exit', resolve))
-    this.child.stdin.end()
-    await ended
-  }
-}
-
-async function nextLine(lines: AsyncIterator<string>): Promise<string> {
-  const { value, done } = await lines.next()
-  if (done) throw new Error('PyTorch ended without an answer.')
-  return value
+/** The same steps in PyTorch. @param folder for weights and batch @param start [nodes, factors] */
+function startTwin(
+  folder: string,
+  { people, items, users, taken }: FamilyData,
+  options: { readonly layers: number; readonly factors: number; readonly regularization: number },
+  batch: Batch,
+  start: Float32Array,
+  threads: number,
+): Promise<TorchProcess> {
+  const { layers, factors, regularization } = options
+  const nodes = people + items
+  const tensors = [
+    { name: 'nodes', shape: [nodes, factors], data: start },
+    { name: 'users', shape: [users.length], data: users },
+    { name: 'taken', shape: [taken.length], data: taken },
+    { name: 'people', shape: [batch.people.length], data: batch.people as Int32Array },
+    { name: 'items', shape: [batch.items.length], data: batch.items as Int32Array },
+  ]
+  const facts = { nodes, people, layers, regularization, batch: batch.people.length, threads }
+  return TorchProcess.start(SCRIPT, folder, tensors, facts)
 }

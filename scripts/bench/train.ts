@@ -7,7 +7,8 @@ import { Session, tensor } from '../../src/onnx/session.js'
 import { median, pairedRatio, ratioText } from './figures.js'
 import { inChild, interleaved, type Subject } from './measure.js'
 import type { BenchContext, BenchPart, BenchTable, Cell } from './part.js'
-import { hasTorch, TorchSteps } from './torch.js'
+import { startTorch } from './torch.js'
+import { hasTorch } from './torch-process.js'
 import type { EpochInput, EpochResult } from './train-epoch.js'
 import { inBatchCase, matrixOperations, sequenceCase, type TrainingCase } from './train-models.js'
 import { profileStep } from './train-profile.js'
@@ -42,7 +43,7 @@ async function inBatch({ threads, ceilings, quick, work, log }: BenchContext): P
   const single = await Training.create(one.model, { threads })
   const unrolled = await Training.create(one.model, { threads, unroll: UNROLLED })
   const product = await squareProduct(threads)
-  const torch = hasTorch() ? await TorchSteps.start(one, folderOf(work, 'torch'), threads) : undefined
+  const torch = hasTorch() ? await startTorch(one, folderOf(work, 'torch'), threads) : undefined
   if (torch === undefined) log("Debian's python3-torch is not installed: PyTorch is left out.")
   const operations = matrixOperations(single.definition.graph)
   try {
@@ -112,9 +113,7 @@ async function sequences(context: BenchContext): Promise<BenchTable> {
     log(`sequence model ${name}`)
     const one = sequenceCase({ ...SEQUENCE, items: shop.items })
     const training = await Training.create(one.model, { threads })
-    const torch = hasTorch()
-      ? await TorchSteps.start(one, folderOf(work, `torch ${name}`), threads)
-      : undefined
+    const torch = hasTorch() ? await startTorch(one, folderOf(work, `torch ${name}`), threads) : undefined
     const operations = matrixOperations(training.definition.graph)
     const { loss } = await training.step(one.batch, 1e-3)
     const [times, others] = await interleaved(
