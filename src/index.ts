@@ -7,7 +7,12 @@
 export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
 // Comparisons, and how they look on a terminal and in a browser.
 export { type Comparison, comparisonPage, comparisonTable, type MetricName } from './evaluate/index.js'
-export type { ImportOptions, ImportReport, ImportSources } from './ingest/index.js'
+export {
+  attributeFromText,
+  type ImportOptions,
+  type ImportReport,
+  type ImportSources,
+} from './ingest/index.js'
 export { version } from './package.js'
 // The project: open, import, index, ask.
 export type { NewItem } from './project/arguments.js'

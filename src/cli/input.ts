@@ -53,22 +53,9 @@ async function readJsonObject(library: Library, file: string): Promise<object> {
   return value
 }
 
-/**
- * The item that a JSON file describes. Names and reviews are checked by the library; a title or description that
- * is no text, which an import reads as text, is here more likely a slip.
- */
+/** The item that a JSON file describes: the library checks it. */
 export async function readNewItem(library: Library, file: string): Promise<NewItem> {
-  const item = (await readJsonObject(library, file)) as NewItem
-  for (const field of ['title', 'description'] as const) {
-    const value: unknown = item[field] ?? undefined
-    if (value === undefined || typeof value === 'string') continue
-    throw new library.TextrecError(
-      'RECORD_INVALID',
-      `${file === '-' ? 'Standard input' : file}: ${field} is ${JSON.stringify(value)}.`,
-      'It must be a text.',
-    )
-  }
-  return item
+  return (await readJsonObject(library, file)) as NewItem
 }
 
 /** Passes bytes on and tells how many have come; nobody knows how many will. */

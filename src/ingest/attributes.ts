@@ -50,8 +50,11 @@ export class AttributeCollector {
   }
 }
 
+/** Not so a Map or a Set, whose contents have no names: taken for an object it would be an empty one. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function typedValue(
@@ -76,7 +79,7 @@ function typedValue(
   if (text.length > MAX_ATTRIBUTE_TEXT) {
     throw new Refusal(name, `a text of at most ${MAX_ATTRIBUTE_TEXT} characters`, value)
   }
-  return origin === 'library' ? text : typedText(name, text, type, origin)
+  return typedText(name, text, type, origin)
 }
 
 function typedText(name: string, text: string, type: ColumnType, origin: Origin): AttributeValue | undefined {

@@ -12,4 +12,4 @@ export {
 export { isRejectFile } from './reject-target.js'
 export type { Reject } from './rejects.js'
 export type { RecordKind } from './rules.js'
-export { validateInteraction, validateItem, validateReview } from './validate.js'
+export { attributeFromText, validateInteraction, validateItem, validateReview } from './validate.js'

@@ -38,7 +38,9 @@
  *   '$1,299.00' is a number, '9.99' is a number in a field whose name ends in 'price', and an existing ISO date
  *   is a date. RecBole headers (name:float) say the type themselves and so settle it for the whole column.
  * - 'a|b' is a list only where the format says so (MovieLens genres). Arrays of plain values are lists of text;
- *   whatever fits no type is kept as its JSON text. null, '' and [] are no attribute.
+ *   whatever fits no type is kept as its JSON text. null, '', [] and {} are no attribute.
+ * - A library call's attributes are typed like those of a JSON line: the same record gives the same item either way.
+ *   Its own fields must have the types of types.ts (a time may be a Date too): the text '5' is no rating there.
  * - '__proto__' as a name refuses the record; 'constructor' and the like are names as any other.
  * - Refused: a name above MAX_ATTRIBUTE_NAME or a text above MAX_ATTRIBUTE_TEXT characters, more than
  *   MAX_ATTRIBUTES attributes, or nesting deeper than MAX_DEPTH.

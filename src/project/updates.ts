@@ -8,6 +8,7 @@ import type { LongRun } from './defaults.js'
 import { encodeNow, type ServedSpace } from './item-vectors.js'
 import { type LiveState, liveState } from './live-index.js'
 
+/** Attributes are typed like those of a JSON line that is imported: the same record gives the same item either way. */
 export interface Records {
   readonly items?: readonly Item[]
   readonly reviews?: readonly Review[]
@@ -39,7 +40,7 @@ export type WithServed = <T>(work: (now: ServedNow | undefined) => Promise<T>) =
  * so that the next call finds it without a rebuild. Should another process publish another encoder or adapter
  * meanwhile, the vectors are made again for what serves then. Before the first index() the records are only
  * stored.
- * @throws RECORD_INVALID naming the field; nothing is stored then.
+ * @throws RECORD_INVALID naming record and field, for a field of another type too; nothing is stored then.
  */
 export async function upsertRecords(
   store: Store,

@@ -215,10 +215,11 @@ describe('search', () => {
 describe('add and remove', () => {
   test('an item by hand answers at once, and is gone at once', async () => {
     const text = 'Zeppelin pilots race a hurricane over the Arctic ice.'
-    const args = ['--id', 'zeppelin', '--title', 'Airship', '--description', text, '--attribute', 'year=1931']
+    const attributes = ['--attribute', 'year=1931', '--attribute', 'code=007']
+    const args = ['--id', 'zeppelin', '--title', 'Airship', '--description', text, ...attributes]
     const added = document<UpsertReport>(await ask('add', ...args, '--json', ...THREADS))
     expect(added).toMatchObject({ items: { added: 1, replaced: 0, unchanged: 0 }, encoded: 1 })
-    const filter = '{"year": {"$gt": 1930}}'
+    const filter = '{"year": {"$gt": 1930}, "code": "007"}'
     const found = document<Answer>(await ask('similar', '--text', text, '--filter', filter, '--json'))
     expect(found.items.map(({ itemId }) => itemId)).toEqual(['zeppelin'])
     const replaced = await ask('add', '--id', 'zeppelin', '--title', 'Zeppelin', ...THREADS)

@@ -134,6 +134,8 @@ describe('an indexed project', () => {
       ],
     }
     await expect(shop.upsert(records)).rejects.toThrow(code('RECORD_INVALID'))
+    const wrong = [{ id: 'good' }, { id: 'bad', title: 5 }] as never
+    await expect(shop.upsert({ items: wrong })).rejects.toThrow("'title' of items[1] is 5. Expected: a text.")
     expect(await shop.stats()).toEqual(before)
   })
 
@@ -144,6 +146,13 @@ describe('an indexed project', () => {
     ['records of no known kind', (shop) => shop.upsert({ itmes: [] } as never), 'OPTION_UNKNOWN'],
     ['a misspelt field', (shop) => shop.similarToItem({ titel: 'Harp' } as never), 'OPTION_UNKNOWN'],
     ['a title that is no text', (shop) => shop.similarToItem({ title: { a: 1 } } as never), 'RECORD_INVALID'],
+    ['a number for a title', (shop) => shop.similarToItem({ title: 5 } as never), 'RECORD_INVALID'],
+    ['the same of an audience', (shop) => shop.audience({ title: 5 } as never), 'RECORD_INVALID'],
+    [
+      'a rating in text',
+      (shop) => shop.upsert({ reviews: [{ userId: 'u', itemId: 'guitar-1', rating: '5' }] } as never),
+      'RECORD_INVALID',
+    ],
     [
       'reviews that are no list',
       (shop) => shop.similarToItem({ reviews: 'great' } as never),

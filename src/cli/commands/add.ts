@@ -1,5 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import type { Attributes, AttributeValue, ImportReport, Item, UpsertReport } from '../../index.js'
+import type { Command } from 'commander'
+import type { Attributes, ImportReport, Item, UpsertReport } from '../../index.js'
 import { importWithStandardInput } from '../input.js'
 import {
   addDeviceFlags,
@@ -21,7 +21,7 @@ interface AddFlags extends ShellFlags, EncoderFlags {
   readonly id?: string
   readonly title?: string
   readonly description?: string
-  readonly attribute?: Attributes
+  readonly attribute?: Record<string, string>
 }
 
 export function define(command: Command): void {
@@ -35,7 +35,11 @@ export function define(command: Command): void {
     .option('--id <id>', 'one item by hand: its id')
     .option('--title <text>', 'its title')
     .option('--description <text>', 'its description')
-    .option('--attribute <name=value>', 'one of its attributes; may be given several times', typedAssignment)
+    .option(
+      '--attribute <name=value>',
+      'one of its attributes, typed as in a CSV file; may be given several times',
+      assignment,
+    )
     .action((flags: AddFlags) => {
       const { items = [], reviews = [], interactions = [] } = flags
       const byHand = [flags.id, flags.title, flags.description, flags.attribute].some(
@@ -56,11 +60,17 @@ export function define(command: Command): void {
 }
 
 async function addItem(shell: Shell, flags: AddFlags): Promise<void> {
-  const { id, title, description, attribute: attributes } = flags
+  const { id, title, description } = flags
+  const attributes = flags.attribute === undefined ? undefined : typedAttributes(shell, flags.attribute)
   const item: Item = { id: id as string, title, description, attributes }
   const project = await shell.open(flags)
   const report = await project.upsert({ items: [item] }, shell.long)
   shell.print(report, () => `${item.id}: ${whatBecame(report.items, item)}. ${vectorsMade(report.encoded)}`)
+}
+
+function typedAttributes({ library }: Shell, texts: Record<string, string>): Attributes {
+  const typed = Object.entries(texts).map(([name, text]) => [name, library.attributeFromText(name, text)])
+  return Object.fromEntries(typed.filter(([, value]) => value !== undefined))
 }
 
 /** What import says, and the items whose vectors were brought up to date afterwards. */
@@ -92,22 +102,4 @@ function whatBecame({ added, replaced }: UpsertReport['items'], item: Item): str
   return left.length === 0
     ? `replaced as a whole; ${kept}`
     : `replaced as a whole: it has no ${left.join(' and no ')} now, whatever it had; ${kept}`
-}
-
-/** Collects `name=value`: 12, true and ["a", "b"] are what they look like, everything else is text. */
-function typedAssignment(text: string, previous: Attributes = {}): Attributes {
-  const [[name, value]] = Object.entries(assignment(text))
-  return { ...previous, [name]: typed(value) }
-}
-
-function typed(value: string): AttributeValue {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(value)
-  } catch {
-    return value
-  }
-  if (typeof parsed === 'number' || typeof parsed === 'boolean' || typeof parsed === 'string') return parsed
-  if (Array.isArray(parsed) && parsed.every((label) => typeof label === 'string')) return parsed
-  throw new InvalidArgumentError('The value must be a number, true, false, a text or a list of texts.')
 }
