@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { TRAIN_OPTIONS } from '../adapter/index.js'
 import type { Encoder } from '../encode/index.js'
-import { throwIfAborted } from '../errors.js'
+import { TextrecError, throwIfAborted } from '../errors.js'
 import type { Split } from '../evaluate/index.js'
 import { chooseDevice } from '../onnx/device.js'
 import {
   boolean,
   choice,
   integer,
+  nearest,
   number,
   type Option,
   type OptionTable,
@@ -33,7 +34,7 @@ import { type TuneRow, TuneTable, tuningFolder } from './tune/table.js'
 export interface TuneOptions extends LongOptions {
   /** What to try, by name: 'auto' is every model that there is. */
   readonly models: readonly (TunedModel | 'auto')[]
-  /** For the search, over all its runs: '90s', '20m', '1.5h'. Training the winner in full comes after it. */
+  /** For the search, over all its runs, with its unit: '90s', '20m', '1.5h'. Training the winner in full comes after it. */
   readonly budget: string
   /** Settings that each bracket of successive halving begins with. */
   readonly settings: number
@@ -59,17 +60,17 @@ const listOf = (expected: string, accepts: (value: string) => boolean): Option<r
   accepts: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string' && accepts(one)),
 })
 
-const names: readonly string[] = ['auto', ...TUNED_MODELS]
+const NAMES: readonly string[] = ['auto', ...TUNED_MODELS]
 
 export const TUNE: OptionTable<TuneOptions> = {
   ...LONG,
-  models: {
-    ...listOf(`a list of ${names.join(', ')}`, (name) => names.includes(name)),
-    default: ['auto'],
-  } as Option<readonly (TunedModel | 'auto')[]>,
+  // A wrong name among right ones is told by itself: see requireModels.
+  models: { ...listOf('a list of names of models', () => true), default: ['auto'] } as Option<
+    readonly (TunedModel | 'auto')[]
+  >,
   budget: {
     default: '20m',
-    expected: "a time of at most a week, such as '90s', '20m' or '1.5h'",
+    expected: "a time of at most a week with its unit, such as '90s', '20m' or '1.5h'",
     accepts: (value) => typeof value === 'string' && secondsOf(value) !== undefined,
   },
   settings: integer(16, 1, 1024),
@@ -130,6 +131,7 @@ const MOST_WORKERS = 4
 export async function runTuning(source: TuningSource, given: Partial<TuneOptions>): Promise<TuneReport> {
   const options = resolveOptions('tune', TUNE, given)
   const { store } = source
+  requireModels(options.models)
   requireLiveState(store)
   // Whoever trains now would be in the way when the search is over: better said before it.
   if (options.publish) acquireLock(store.directory, 'train').release()
@@ -149,6 +151,25 @@ export async function runTuning(source: TuningSource, given: Partial<TuneOptions
   } finally {
     lock.release()
   }
+}
+
+/** @throws OPTION_INVALID for no name, or one that no model has, with those that there are */
+function requireModels(names: readonly string[]): void {
+  if (names.length === 0) {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      'tune: models is an empty list.',
+      "Leave it out, or write 'auto'.",
+    )
+  }
+  const wrong = names.find((name) => !NAMES.includes(name))
+  if (wrong === undefined) return
+  const near = nearest(wrong, NAMES)
+  throw new TextrecError(
+    'OPTION_INVALID',
+    `tune: there is no model '${wrong}'.`,
+    `${near === undefined ? '' : `Did you mean '${near}'? `}Models are ${NAMES.join(', ')}.`,
+  )
 }
 
 type Found = Omit<TuneReport, 'why' | 'published' | 'training'>

@@ -34,7 +34,7 @@ export function define(command: Command): void {
   )
   addDeviceFlags(addShellFlags(command))
     .option('--model <a,b,c>', 'what to try; a wrong name prints all that there are (default: auto)', idList)
-    .option('--budget <time>', 'for the search, as in 90s, 20m or 1.5h (default: 20m)')
+    .option('--budget <time>', 'for the search, with its unit: 90s, 20m or 1.5h (default: 20m)')
     .option('--settings <n>', 'how many a round of halving begins with (default: 16)', wholeNumber(1))
     .option('--brackets <n>', 'such rounds at most (default: until the time is up)', wholeNumber(1))
     .option('--encoders <a,b,c>', "encoders to try beside the project's own", idList)

@@ -1,8 +1,11 @@
-/** A length of time as people write it: '90s', '20m', '1.5h', or a number of seconds. Undefined for anything else. */
+/**
+ * A length of time as people write it: '90s', '20m', '1.5h'. Undefined for anything else, a bare number too: some would
+ * mean seconds by it and some minutes.
+ */
 export function secondsOf(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(s|m|h|)$/.exec(text.trim())
+  const match = /^(\d+(?:\.\d+)?)\s*(s|m|h)$/.exec(text.trim())
   if (match === null) return undefined
-  const seconds = Number(match[1]) * { s: 1, m: 60, h: 3600, '': 1 }[match[2] as 's' | 'm' | 'h' | '']
+  const seconds = Number(match[1]) * { s: 1, m: 60, h: 3600 }[match[2] as 's' | 'm' | 'h']
   return seconds > 0 && seconds <= MOST_SECONDS ? seconds : undefined
 }
 

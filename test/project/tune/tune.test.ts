@@ -88,8 +88,14 @@ test('another encoder is tried beside the own one, and what it is best at is not
 }, 300_000)
 
 test('what cannot be is refused before anything is tried', async () => {
-  await expect(shop.tune({ models: ['gru5rec' as 'auto'] })).rejects.toEqual(code('OPTION_INVALID'))
+  const asked = (models: readonly string[]) => shop.tune({ models: models as readonly 'auto'[] })
+  await expect(asked(['two-tower', 'sasrek'])).rejects.toThrow(
+    "tune: there is no model 'sasrek'. Did you mean 'sasrec'? Models are auto, sasrec, sasrec-text, two-tower,",
+  )
+  await expect(asked(['x'])).rejects.toEqual(code('OPTION_INVALID'))
+  await expect(asked([])).rejects.toThrow('tune: models is an empty list.')
   await expect(shop.tune({ budget: 'an hour' })).rejects.toEqual(code('OPTION_INVALID'))
+  await expect(shop.tune({ budget: '5' })).rejects.toThrow(/'budget' is "5"\..*with its unit, such as '90s'/)
   const empty = await Recommender.open(temporaryFolder())
   await expect(empty.tune()).rejects.toEqual(code('NOTHING_INDEXED'))
   await empty.close()
