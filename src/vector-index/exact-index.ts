@@ -159,21 +159,37 @@ export class ExactIndex implements VectorIndex {
   }
 
   async survey(query: Float32Array, k: number, wanted: number): Promise<Survey> {
+    return (await this.surveyMany({ data: query, rows: 1, dim: query.length }, k, wanted))[0]
+  }
+
+  async surveyMany(queries: Matrix, k: number, wanted: number): Promise<Survey[]> {
     checkNeighbourCount(k)
-    const unit = unitQuery(query, this.dim)
+    const units = Array.from({ length: queries.rows }, (_, i) => unitQuery(row(queries, i), this.dim))
     if (this.closed) throw closedError()
     await this.seal()
     const { rows, blocks } = this.state
-    if (unit === undefined || blocks.length === 0) {
-      const nearest = await this.search(query, k)
+    const questions = units.map((unit) => {
+      if (unit === undefined || blocks.length === 0) return undefined
+      const keys = new KeyList(2 * Math.min(wanted, rows.live) + LOOSE_ROWS)
+      return {
+        unit,
+        best: new Best(Math.min(k, rows.live)),
+        around: { wanted, keys, bound: Number.NEGATIVE_INFINITY },
+      }
+    })
+    const fast = questions.filter((question) => question !== undefined)
+    if (fast.length > 0) await this.searchBlocks({ rows, blocks }, fast, undefined)
+    const plain = questions.some((question) => question === undefined)
+      ? await this.searchMany(queries, k)
+      : undefined
+    return questions.map((question, i) => {
+      if (question !== undefined) {
+        const { around, best } = question
+        return { nearest: best.take(), around: around.keys.take(), bound: around.bound }
+      }
       const around = rows.keys.subarray(0, rows.count).filter((key) => key !== 0)
-      return { nearest, around, bound: Number.NEGATIVE_INFINITY }
-    }
-    const keys = new KeyList(2 * Math.min(wanted, rows.live) + LOOSE_ROWS)
-    const around = { wanted, keys, bound: Number.NEGATIVE_INFINITY }
-    const question = { unit, best: new Best(Math.min(k, rows.live)), around }
-    await this.searchBlocks({ rows, blocks }, [question], undefined)
-    return { nearest: question.best.take(), around: keys.take(), bound: around.bound }
+      return { nearest: (plain as Neighbours[])[i], around, bound: Number.NEGATIVE_INFINITY }
+    })
   }
 
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix } {

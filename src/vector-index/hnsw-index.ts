@@ -109,10 +109,15 @@ export class HnswIndex implements VectorIndex {
     return answers
   }
 
-  /** A graph says nothing of what it does not find. */
   async survey(query: Float32Array, k: number): Promise<Survey> {
-    const nearest = await this.search(query, k)
-    return { nearest, around: new Int32Array(0), bound: Number.POSITIVE_INFINITY }
+    return (await this.surveyMany({ data: query, rows: 1, dim: query.length }, k))[0]
+  }
+
+  /** A graph says nothing of what it does not find. */
+  async surveyMany(queries: Matrix, k: number): Promise<Survey[]> {
+    const found = await this.searchMany(queries, k)
+    const nothing = { around: new Int32Array(0), bound: Number.POSITIVE_INFINITY }
+    return found.map((nearest) => ({ nearest, ...nothing }))
   }
 
   entries(): { readonly keys: Int32Array; readonly vectors: Matrix } {
