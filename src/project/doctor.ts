@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { isTextrecError, throwIfAborted } from '../errors.js'
+import { PeopleFile, peopleFolder } from '../recommend/people-files.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
 import { openIndex } from '../vector-index/index.js'
 import type { DoctorOptions } from './defaults.js'
 import { removeUnused, removeUnusedModels, unusedIndexes, unusedModels } from './leftovers.js'
 import { indexFolder, liveState } from './live-index.js'
+import { PeopleKeeper } from './people-keeper.js'
 import { needsRetraining } from './retraining.js'
 import { openServingModel } from './serving-model.js'
 
@@ -49,6 +52,7 @@ export async function examine(
     [() => checkDatabase(store)],
     [() => checkModel(store), withdraw],
     [() => checkIndex(store), rebuild],
+    [() => checkPeople(store), () => new PeopleKeeper(store).remove()],
     [() => checkLeftovers(store), () => removeLeftovers(store)],
     [() => checkFreshness(store), rebuild],
   ]
@@ -120,6 +124,19 @@ async function checkIndex(store: Store): Promise<Check> {
   } catch (error) {
     if (!isTextrecError(error)) throw error
     return { name, ok: false, fact: error.fact, remedy: "Run 'textrec doctor --repair' to build it again." }
+  }
+}
+
+/** Answers do not depend on them: what is damaged is looked up. */
+async function checkPeople({ directory }: Store): Promise<Check> {
+  const name = 'people'
+  if (!existsSync(peopleFolder(directory))) return { name, ok: true, fact: 'Nothing is kept of people.' }
+  try {
+    const { size } = await PeopleFile.verify(directory)
+    return { name, ok: true, fact: `What is kept of ${size} people is sound.` }
+  } catch (error) {
+    if (!isTextrecError(error)) throw error
+    return { name, ok: false, fact: error.fact, remedy: "Run 'textrec doctor --repair' to remove it." }
   }
 }
 

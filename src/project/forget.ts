@@ -44,7 +44,7 @@ export async function forgetPerson(
     live !== undefined && (touched.size > 0 || unfinished) ? await project.encoderOf(live, long) : undefined
   throwIfAborted(long.signal, 'Forgetting')
   if (key !== undefined) store.setMeta(UNFINISHED, true)
-  project.recommending.forgetPeople()
+  await project.recommending.forgetPeople()
   const tell = (done: number) =>
     long.onProgress?.({ stage: 'delete', done, total: DELETING_STEPS, unit: 'steps' })
   tell(0)
@@ -62,6 +62,7 @@ export async function forgetPerson(
   }
   if (live !== undefined && (users > 0 || unfinished)) {
     await project.recommending.crowd.rebuild(undefined, long)
+    await project.recommending.keepPeople(long)
   }
   store.setMeta(UNFINISHED, undefined)
   return { found: users > 0, ...counts, rejectLines, itemsUpdated, retrain }

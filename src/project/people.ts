@@ -6,6 +6,7 @@ import { type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
 import type { History, Store } from '../store/index.js'
 import type { UserKey } from '../types.js'
 import type { Live } from './live-index.js'
+import type { Ground, PeopleKeeper } from './people-keeper.js'
 
 /** People whose tastes are kept; the one asked about longest ago goes first. About 25 kB each. */
 const MOST_KEPT = 4096
@@ -40,7 +41,10 @@ export class People {
   private source: TasteSource | undefined
   private drawn: Drawn | undefined
 
-  constructor(private readonly store: Store) {}
+  constructor(
+    private readonly store: Store,
+    private readonly keeper: PeopleKeeper,
+  ) {}
 
   /** What tastes are made from at this moment; the same object as long as nothing that concerns all has changed. */
   async sourceOf({ changes, index, model }: Live, crowd: Crowd): Promise<TasteSource> {
@@ -57,8 +61,9 @@ export class People {
     return this.source as TasteSource
   }
 
-  /** @param changes of the index that `source` names */
-  async tasteOf(user: UserKey, source: TasteSource, changes: Changes): Promise<Taste> {
+  /** From memory, else from what index() has kept of them, else made and looked up now. */
+  async tasteOf(user: UserKey, ground: Ground): Promise<Taste> {
+    const { changes, source } = ground
     const counter = this.store.changeCounter()
     const { sequence } = changes
     const known = this.kept.get(user)
@@ -71,7 +76,10 @@ export class People {
       }
     }
     const history = this.store.historyOf(user)
-    const taste = { ...(await tasteOf(source, history)), memory: new Memory(changes) }
+    await this.keeper.refresh()
+    const kept = this.keeper.of(user, history, ground)
+    const made = await tasteOf(source, history, undefined, kept?.vector)
+    const taste = { ...made, memory: new Memory(changes, kept?.look) }
     this.keep(user, { history, source, taste, counter, sequence })
     return taste
   }

@@ -109,6 +109,7 @@ export class Recommender {
     const report = await runIndex(this.store, encoder, resolved)
     await refreshClusters(this.store)
     await this.project.recommending.crowd.update(resolved)
+    await this.project.recommending.keepPeople(resolved)
     return report
   }
 
@@ -268,6 +269,7 @@ export class Recommender {
     const encoder = () => project.encoderOf(requireLiveState(store))
     const report = await runTraining({ store, encoder }, options)
     await project.recommending.crowd.update(options)
+    await project.recommending.keepPeople(options)
     return report
   }
 
@@ -290,6 +292,7 @@ export class Recommender {
       options,
     )
     await project.recommending.crowd.update(options)
+    await project.recommending.keepPeople(options)
     return report
   }
 

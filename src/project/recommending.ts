@@ -5,10 +5,9 @@ import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { Everyone, nearestPeople } from '../recommend/audience.js'
 import { reasonsFor } from '../recommend/explain.js'
-import type { Changes } from '../recommend/memory.js'
 import { textScore } from '../recommend/pool.js'
 import { type Question, recommendFor, type Shelf, toItems } from '../recommend/recommend.js'
-import { scoreOf, type Taste, type TasteSource, tasteOf } from '../recommend/taste.js'
+import { scoreOf, type Taste, tasteOf } from '../recommend/taste.js'
 import type { Store } from '../store/index.js'
 import type { Answer, Audience, Explanation, PersonAnswer, UserKey } from '../types.js'
 import type { Compactor } from './compact.js'
@@ -18,6 +17,7 @@ import {
   type AudienceOptions,
   EXPLAIN,
   type ExplainOptions,
+  type LongRun,
   type OneOrMore,
   RECOMMEND,
   RECOMMEND_ALL,
@@ -27,21 +27,19 @@ import {
 } from './defaults.js'
 import { answerEveryone, type EveryoneReport } from './everyone.js'
 import type { FilterCache } from './filter-cache.js'
-import type { Live, LiveIndex, LiveState } from './live-index.js'
+import { type Live, type LiveIndex, type LiveState, liveState } from './live-index.js'
 import { People } from './people.js'
+import { type Ground, KEEP_FROM, PeopleKeeper } from './people-keeper.js'
 
 type Who = Pick<RecommendOptions, 'user' | 'likes' | 'dislikes' | 'text' | 'signal'>
 
 /** Everything at hand for one question. */
-interface Desk extends Shelf {
-  readonly source: TasteSource
-  readonly state: LiveState
-  readonly changes: Changes
-}
+interface Desk extends Shelf, Ground {}
 
 /** The half of a project that answers for people: recommendations, audiences, reasons. */
 export class Recommending {
   readonly crowd: CrowdHolder
+  private readonly keeper: PeopleKeeper
   private readonly people: People
   private readonly everyone: Everyone
 
@@ -53,7 +51,8 @@ export class Recommending {
     private readonly encoderOf: (state: LiveState) => Promise<Encoder>,
   ) {
     this.crowd = new CrowdHolder(store)
-    this.people = new People(store)
+    this.keeper = new PeopleKeeper(store)
+    this.people = new People(store, this.keeper)
     this.everyone = new Everyone(store)
   }
 
@@ -68,7 +67,7 @@ export class Recommending {
       }
       const keys = users.map((id) => this.requireUser(id))
       const tastes: Taste[] = []
-      for (const key of keys) tastes.push(await this.people.tasteOf(key, desk.source, desk.changes))
+      for (const key of keys) tastes.push(await this.people.tasteOf(key, desk))
       const answers = await this.answer(desk, tastes, resolved)
       return answers.map((answer, i) => ({ userId: users[i], ...answer }))
     })
@@ -141,10 +140,22 @@ export class Recommending {
     })
   }
 
-  /** Drops what is kept in memory about people. */
-  forgetPeople(): void {
+  /**
+   * Keeps on disk what a first question about each known person needs, where that takes long to find.
+   * @throws ABORTED, DISK_FULL
+   */
+  async keepPeople(long: LongRun): Promise<void> {
+    if (liveState(this.store) === undefined) return
+    const { interactions, items } = this.store.counts()
+    if (interactions === 0 || items < KEEP_FROM) return this.keeper.remove()
+    await this.ask((desk) => this.keeper.update(desk, long))
+  }
+
+  /** Drops what is kept about people, in memory and on disk. */
+  async forgetPeople(): Promise<void> {
     this.people.forget()
     this.everyone.forget()
+    await this.keeper.remove()
   }
 
   async close(): Promise<void> {
@@ -167,8 +178,7 @@ export class Recommending {
       const keys = this.store.userKeys(userIds)
       const known = userIds.filter((_, i) => keys[i] !== undefined)
       const tastes: Taste[] = []
-      for (const key of keys)
-        if (key !== undefined) tastes.push(await this.people.tasteOf(key, desk.source, desk.changes))
+      for (const key of keys) if (key !== undefined) tastes.push(await this.people.tasteOf(key, desk))
       const answers = await this.answer(desk, tastes, rules)
       return answers.map((answer, i) => ({ userId: known[i], ...answer }))
     })
@@ -203,7 +213,7 @@ export class Recommending {
     const words = text?.trim() ?? ''
     const key = user === undefined ? undefined : this.requireUser(user)
     const says = likes.length > 0 || dislikes.length > 0 || words !== ''
-    if (key !== undefined && !says) return this.people.tasteOf(key, desk.source, desk.changes)
+    if (key !== undefined && !says) return this.people.tasteOf(key, desk)
     const said = {
       likes: likes.map((id) => requireItem(this.store, id)),
       dislikes: dislikes.map((id) => requireItem(this.store, id)),

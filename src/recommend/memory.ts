@@ -10,16 +10,25 @@ export interface Changes {
 }
 
 /** Asked for beyond what is wanted, so that the list stays long enough when some of it goes. */
-const SPARE = 16
+export const SPARE = 16
 /** Lists of one person, of different lengths. */
 const MOST_HELD = 3
 /** Keys around a person that are kept: 8 kB, and enough for a filter that one item in twenty passes. */
-const AROUND = 2048
+export const AROUND = 2048
 /** A filter is tried on them where so many times what is wanted may be expected to pass. */
 const PASSING_AT_LEAST = 1.5
 
 /** Scoring more changed items one by one takes as long as a look at all of them. */
 const MOST_CHANGED = 1024
+
+/** What one look at an exact index said about a person: the nearest, `wanted` and SPARE of them if there are so many. */
+export interface Look extends Omit<Survey, 'around'> {
+  /** See Survey: read when a filter asks for it. */
+  readonly around: () => Int32Array
+  readonly wanted: number
+  /** The last change of item vectors that it may have seen; nothing later is sure to be in it. */
+  readonly sequence: number
+}
 
 interface Remembered {
   readonly wanted: number
@@ -29,7 +38,7 @@ interface Remembered {
   readonly floor: number
 }
 
-interface Surveyed extends Pick<Survey, 'around' | 'bound'> {
+interface Surveyed extends Pick<Look, 'around' | 'bound'> {
   readonly sequence: number
 }
 
@@ -45,7 +54,13 @@ export class Memory {
   private readonly held = new Map<number, Remembered>()
   private surveyed: Surveyed | undefined
 
-  constructor(private readonly changes: Changes) {}
+  /** @param first an earlier look, whose `sequence` the changes reach back to */
+  constructor(
+    private readonly changes: Changes,
+    first?: Look,
+  ) {
+    if (first !== undefined) this.remember(first)
+  }
 
   /**
    * The nearest vectors, `wanted` of them where there are as many: what `index.search` says.
@@ -59,19 +74,33 @@ export class Memory {
     allowed?: KeySet,
   ): Promise<Neighbours> {
     if (allowed !== undefined) return this.passing(index, vector, wanted, allowed)
-    const held = this.held.get(wanted)
+    const held = this.heldFor(wanted, index)
     const kept = held === undefined ? undefined : this.broughtUpToDate(index, vector, held)
     if (kept !== undefined) {
       this.keep(kept)
       return first(kept.neighbours, wanted)
     }
     const { sequence } = this.changes
-    const neighbours = await this.survey(index, vector, wanted + SPARE)
-    const isAll = neighbours.keys.length < wanted + SPARE
-    const floor = isAll ? Number.NEGATIVE_INFINITY : (neighbours.scores.at(-1) as number)
+    const survey = await index.survey(vector, wanted + SPARE, AROUND)
     // What changed while we waited may have been missed.
-    if (this.changes.sequence === sequence) this.keep({ wanted, sequence, neighbours, floor })
-    return first(neighbours, wanted)
+    if (this.changes.sequence === sequence) {
+      this.remember({ ...survey, around: () => survey.around, wanted, sequence })
+    }
+    return first(survey.nearest, wanted)
+  }
+
+  /** A list for as many; of an exact index, the beginning of a longer one is the same. */
+  private heldFor(wanted: number, { kind }: VectorIndex): Remembered | undefined {
+    const exactly = this.held.get(wanted)
+    if (exactly !== undefined || kind !== 'exact') return exactly
+    return [...this.held.values()].find((one) => one.wanted > wanted)
+  }
+
+  private remember({ around, bound, nearest, sequence, wanted }: Look): void {
+    this.surveyed = { around, bound, sequence }
+    const isAll = nearest.keys.length < wanted + SPARE
+    const floor = isAll ? Number.NEGATIVE_INFINITY : (nearest.scores.at(-1) as number)
+    this.keep({ wanted, sequence, neighbours: nearest, floor })
   }
 
   private async passing(
@@ -81,18 +110,17 @@ export class Memory {
     allowed: KeySet,
   ): Promise<Neighbours> {
     if (allowed.size * AROUND > PASSING_AT_LEAST * wanted * index.size) {
-      if (this.changedSinceSurvey() === undefined) await this.survey(index, vector, 1)
+      if (this.changedSinceSurvey() === undefined) await this.survey(index, vector)
       const known = this.amongSurveyed(index, vector, wanted, allowed)
       if (known !== undefined) return known
     }
     return index.search(vector, wanted, { allowed })
   }
 
-  private async survey(index: VectorIndex, vector: Float32Array, k: number): Promise<Neighbours> {
+  private async survey(index: VectorIndex, vector: Float32Array): Promise<void> {
     const { sequence } = this.changes
-    const { around, bound, nearest } = await index.survey(vector, k, AROUND)
-    if (this.changes.sequence === sequence) this.surveyed = { around, bound, sequence }
-    return nearest
+    const { around, bound } = await index.survey(vector, 1, AROUND)
+    if (this.changes.sequence === sequence) this.surveyed = { around: () => around, bound, sequence }
   }
 
   /** Undefined where there is no survey, or one that is as good as none. */
@@ -111,7 +139,7 @@ export class Memory {
     const changed = this.changedSinceSurvey()
     if (this.surveyed === undefined || changed === undefined) return undefined
     const { around, bound } = this.surveyed
-    const keys = around.filter((key) => allowed.has(key))
+    const keys = around().filter((key) => allowed.has(key))
     const known =
       changed.length === 0 ? keys : new Set([...keys, ...changed.filter((key) => allowed.has(key))])
     const entries: { key: number; score: number }[] = []

@@ -64,12 +64,18 @@ const NOTHING_SAID: Said = { likes: [], dislikes: [], text: undefined }
 /**
  * The taste of a person. Of the history only what was liked counts (see ServingSettings.minRating), newer and
  * better rated events more. Somebody without any signal gets what is popular.
+ * @param known [dim] the vector that these signals make, where it is at hand
  */
-export async function tasteOf(source: TasteSource, taken: Taken, said: Said = NOTHING_SAID): Promise<Taste> {
+export async function tasteOf(
+  source: TasteSource,
+  taken: Taken,
+  said: Said = NOTHING_SAID,
+  known?: Float32Array,
+): Promise<Taste> {
   const { crowd, sample, settings, space } = source
   const seen = new Set([...taken.items, ...said.likes, ...said.dislikes])
   const { liked, signals } = signalsOf(source, taken, said)
-  const vector = await space.person(signalsWithVectors(source.index, signals))
+  const vector = known ?? (await space.person(signalsWithVectors(source.index, signals)))
   const share = settings.collaborativeShare
   const opinions = share > 0 ? crowd.opinionsFor(liked, seen) : undefined
   const common = { seen, liked, signals, vector }

@@ -37,6 +37,16 @@ export function readHistory(db: Connection, user: UserKey): History {
   }
 }
 
+/** The people with the latest events, at most so many of them; equally late ones by the larger key. */
+export function readRecentUsers(db: Connection, most: number): UserKey[] {
+  const rows = db
+    .prepareRaw<[user: UserKey]>(
+      'SELECT user FROM event GROUP BY user ORDER BY max(time) DESC, user DESC LIMIT ?',
+    )
+    .all(most)
+  return rows.map(([user]) => user)
+}
+
 /**
  * Everyone's histories in columns, over all items in key order and over the people who have a row.
  * The table's key already brings one person's rows together, so only histories are sorted, not the whole.

@@ -9,7 +9,13 @@ import { Embeddings, type PlannedText } from './embeddings.js'
 import { type Filter, filterItems, requireAttribute } from './filter.js'
 import { type ForgetCounts, type ForgetOptions, forgetUser } from './forget.js'
 import { searchText, type TextHits } from './full-text.js'
-import { type History, type InteractionRange, readHistory, readInteractions } from './history.js'
+import {
+  type History,
+  type InteractionRange,
+  readHistory,
+  readInteractions,
+  readRecentUsers,
+} from './history.js'
 import { Ids } from './ids.js'
 import { type ItemVectorRow, type ItemVectors, type VectorChanges, VectorTable } from './item-vectors.js'
 import { Items, type StoredItem } from './items.js'
@@ -275,6 +281,11 @@ export class Store {
   /** One person's history. */
   historyOf(user: UserKey): History {
     return readHistory(this.db, user)
+  }
+
+  /** The people with the latest events, at most so many of them; equally late ones by the larger key. */
+  recentUsers(most: number): UserKey[] {
+    return readRecentUsers(this.db, most)
   }
 
   /** @param path who asks, for the message @throws OPTION_INVALID for an attribute that no item ever had */
