@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { createReadStream, existsSync, type Stats } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { makeFolder } from '../artifact/index.js'
@@ -27,8 +27,16 @@ interface EveryoneRun {
   readonly onProgress: OnProgress | undefined
 }
 
-/** People who are answered for at once. */
-const BATCH = 64
+/** People who are answered for at once, and kept at once, from the 64th on. */
+const MOST_AT_ONCE = 64
+
+/**
+ * Where the piece that begins with this person ends: pieces of 1, 1, 2, 4 ... 64, 64 people, so that a run that is
+ * stopped early keeps something too. By the place alone, so that every run answers in the same company.
+ */
+function pieceEnd(start: number): number {
+  return start + Math.min(MOST_AT_ONCE, Math.max(1, start))
+}
 
 /** Files that were begun and not finished, as absolute paths: they name people. */
 const UNFINISHED = 'unfinishedAnswers'
@@ -53,7 +61,7 @@ function note(store: Store, out: string, isUnderWay: boolean): void {
  * Writes one JSON line per person. Lines go to a file beside `out`, which takes its name at the end: `out` is
  * the whole or the old one, never a part. A run that was stopped or killed leaves the lines that it finished;
  * the next one with the same question goes on from there if the catalogue has not changed meanwhile.
- * @throws DISK_FULL, ABORTED
+ * @throws DISK_FULL, ABORTED, PROJECT_LOCKED for another run to the same file at the same time
  */
 export async function answerEveryone(store: Store, run: EveryoneRun): Promise<EveryoneReport> {
   const out = resolve(run.out)
@@ -62,29 +70,29 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
   try {
     makeFolder(dirname(out))
     note(store, out, true)
-    const done = await keepWholeLines(partial, new Set(run.userIds))
-    const left = run.userIds.filter((id) => !done.has(id))
+    const done = await keepWholePieces(partial, run.userIds)
+    const total = run.userIds.length
     const file = await open(partial, 'a')
     try {
-      for (let start = 0; start < left.length; start += BATCH) {
+      let { size } = await file.stat()
+      for (let start = done; start < total; start = pieceEnd(start)) {
         throwIfAborted(run.signal, 'Recommending to everyone')
-        const answers = await run.answer(left.slice(start, start + BATCH))
-        await file.appendFile(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''))
-        run.onProgress?.({
-          stage: 'recommend',
-          done: done.size + Math.min(left.length, start + BATCH),
-          total: run.userIds.length,
-          unit: 'people',
-        })
+        const end = Math.min(total, pieceEnd(start))
+        const answers = await run.answer(run.userIds.slice(start, end))
+        const lines = Buffer.from(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''))
+        await file.appendFile(lines)
+        size += lines.length
+        run.onProgress?.({ stage: 'recommend', done: end, total, unit: 'people' })
       }
       await file.sync()
+      await requireOwn(partial, await file.stat(), size, run.out)
     } finally {
       await file.close()
     }
     await rename(partial, out)
     await removePartials(out)
     note(store, out, false)
-    return { out: run.out, people: run.userIds.length, resumed: done.size }
+    return { out: run.out, people: total, resumed: done }
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? ''
     if (
@@ -101,26 +109,36 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
   }
 }
 
+/** Sees to it that no other run has written into the file, or put its own in its place. @throws PROJECT_LOCKED */
+async function requireOwn(partial: string, written: Stats, size: number, out: string): Promise<void> {
+  const named = await stat(partial).catch(() => undefined)
+  if (named?.ino === written.ino && named.size === size) return
+  throw new TextrecError(
+    'PROJECT_LOCKED',
+    `Another run writes recommendations to ${out} at the same time.`,
+    'Let one of them go on alone, or name another file.',
+  )
+}
+
 /**
- * Rewrites a partial file to the lines that are whole and about somebody wanted, as far as they fill batches: so
- * the rest is answered in the same company as in a run that nothing has stopped. @returns about whom they are
+ * Rewrites a partial file to its whole pieces: the rest is then answered in the same company as in a run that nothing has
+ * stopped. @returns how many of `userIds`, from the first on, have their line
  */
-async function keepWholeLines(partial: string, wanted: ReadonlySet<string>): Promise<Set<string>> {
-  const done = new Set<string>()
-  if (!existsSync(partial)) return done
+async function keepWholePieces(partial: string, userIds: readonly string[]): Promise<number> {
+  if (!existsSync(partial)) return 0
   const kept = `${partial}.${randomUUID()}`
   const file = await open(kept, 'wx')
+  let done = 0
   try {
     const lines = createInterface({ input: createReadStream(partial), crlfDelay: Number.POSITIVE_INFINITY })
-    const block = new Map<string, string>()
+    let piece: string[] = []
     for await (const line of lines) {
-      const userId = userOf(line)
-      if (userId === undefined || !wanted.has(userId) || done.has(userId)) continue
-      block.set(userId, line)
-      if (block.size < BATCH) continue
-      await file.appendFile([...block.values()].map((one) => `${one}\n`).join(''))
-      for (const id of block.keys()) done.add(id)
-      block.clear()
+      if (userOf(line) !== userIds[done + piece.length]) break
+      piece.push(line)
+      if (done + piece.length < Math.min(userIds.length, pieceEnd(done))) continue
+      await file.appendFile(piece.map((one) => `${one}\n`).join(''))
+      done += piece.length
+      piece = []
     }
   } finally {
     await file.close()

@@ -67,6 +67,34 @@ test('killed at any moment and run again, the file is that of an undisturbed run
   expect(readdirSync(folder).sort()).toEqual(['killed.jsonl', 'whole.jsonl'])
 })
 
+test('a run that is stopped among the first people keeps what it has answered', async () => {
+  const folder = temporaryFolder()
+  const [whole, out] = [join(folder, 'whole.jsonl'), join(folder, 'stopped.jsonl')]
+  const controller = new AbortController()
+  const onProgress = ({ done }: { readonly done: number }) => {
+    if (done >= 3) controller.abort()
+  }
+  const stopped = shop.recommendAll({ out, k: 5, signal: controller.signal, onProgress })
+  await expect(stopped).rejects.toMatchObject({ code: 'ABORTED' })
+  const { resumed } = await shop.recommendAll({ out, k: 5 })
+  expect(resumed).toBeGreaterThanOrEqual(3)
+  expect(resumed).toBeLessThan(64)
+  await shop.recommendAll({ out: whole, k: 5 })
+  expect(readFileSync(out, 'utf8')).toBe(readFileSync(whole, 'utf8'))
+})
+
+test('of two runs to one file at a time none publishes what the other has mixed in', async () => {
+  const folder = temporaryFolder()
+  const [whole, out] = [join(folder, 'whole.jsonl'), join(folder, 'both.jsonl')]
+  await shop.recommendAll({ out: whole, k: 5 })
+  const both = await Promise.allSettled([shop.recommendAll({ out, k: 5 }), shop.recommendAll({ out, k: 5 })])
+  const refused = both.filter((one) => one.status === 'rejected')
+  expect(refused.length).toBeGreaterThan(0)
+  for (const { reason } of refused) expect(reason).toMatchObject({ code: 'PROJECT_LOCKED' })
+  await shop.recommendAll({ out, k: 5 })
+  expect(readFileSync(out, 'utf8')).toBe(readFileSync(whole, 'utf8'))
+})
+
 test('what an interrupted run has written is not kept when the catalogue has changed since', async () => {
   const out = join(temporaryFolder(), 'all.jsonl')
   expect(await killedAfter(out, 20_000)).toBe(true)
