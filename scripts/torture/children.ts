@@ -94,6 +94,8 @@ export interface StageRun {
   readonly acknowledged: number
   /** Seconds from the beginning to the end, or to the moment at which it was ended. */
   readonly seconds: number
+  /** Seconds of processor time from the beginning to the end; 0 if it did not get there. */
+  readonly processor: number
   readonly failed: Extract<Said, { kind: 'failed' }> | undefined
   readonly ended: Ended
 }
@@ -106,6 +108,8 @@ export interface Disturbance {
   readonly errorLine?: (child: Child, line: string) => void
   /** Words before `node`: a tracer and its flags. */
   readonly under?: readonly string[]
+  /** The words that attach a tracer to a child that waits for one. */
+  readonly tracer?: (pid: number) => readonly string[]
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -115,10 +119,16 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
   const child = new Child(words[0], words.slice(1), disturbance.env)
   let began: number | undefined
   let end: number | undefined
+  let processor = 0
   let acknowledged = 0
   let failed: StageRun['failed']
+  let tracing: Promise<Ended> | undefined
   child.onLine((line) => {
     const said = JSON.parse(line) as Said
+    if (said.kind === 'waiting' && disturbance.tracer !== undefined) {
+      const [program, ...args] = disturbance.tracer(said.pid)
+      tracing = new Child(program, args).ended
+    }
     if (said.kind === 'begin') {
       began = performance.now()
       child.pid = said.pid
@@ -127,16 +137,21 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     if (said.kind === 'progress') disturbance.progress?.(child, said.what)
     if (said.kind === 'acknowledged') acknowledged = said.count
     if (said.kind === 'failed') failed = said
-    if (said.kind === 'end') end = performance.now()
+    if (said.kind === 'end') {
+      end = performance.now()
+      processor = said.processor
+    }
   })
   const { errorLine } = disturbance
   if (errorLine !== undefined) child.onErrorLine((line) => errorLine(child, line))
   const ended = await child.ended
+  await tracing
   return {
     began: began !== undefined,
     finished: end !== undefined,
     acknowledged,
     seconds: began === undefined ? 0 : ((end ?? performance.now()) - began) / 1000,
+    processor,
     failed,
     ended,
   }
@@ -146,10 +161,11 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
 export async function requireStrace(): Promise<void> {
   const tried = await new Child('strace', ['-o', '/dev/null', 'true']).ended.catch(() => undefined)
   if (tried === undefined)
+    throw new Unavailable("'strace' is not installed.", "Install Debian's package of that name.")
+  if (tried.code !== 0) {
     throw new Unavailable(
-      "'strace' is not installed: install Debian's package of that name.",
-      'not installed',
+      `Processes may not be traced here: ${tried.stderr.trim()}.`,
+      'Give the container the right to trace (docker run --cap-add SYS_PTRACE).',
     )
-  if (tried.code !== 0)
-    throw new Unavailable(`Processes may not be traced here: ${tried.stderr.trim()}`, 'forbidden')
+  }
 }

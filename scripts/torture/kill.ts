@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { Recommender } from '../../src/index.js'
 import { Store } from '../../src/store/index.js'
 import { runStage, type StageRun } from './children.js'
-import { SIZES, STAGES, type Stage, type StageCall } from './stages.js'
+import { afterWork } from './moments.js'
+import { SIZES, type Stage, type StageCall } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
 import { type Reference, Trials } from './trials.js'
@@ -34,7 +35,7 @@ const CHAINS: { readonly [stage in Stage]: { readonly most: number; readonly goe
 }
 /** Of the stage's length: kills that come soon come within it. */
 const SOON = 0.4
-/** A stage that is over sooner gives a kill too little to hit. */
+/** Of processor time, so by the clock too: a stage that is over sooner gives a kill too little to hit. */
 const LEAST_SECONDS = 2
 const LEAST_INSIDE = 0.8
 
@@ -60,10 +61,10 @@ class KillTest {
 
   async run() {
     const started = performance.now()
-    const { short, signal, log } = this.context
+    const { short, signal, log, stages } = this.context
     const perStage = short ? 3 : 200
     const targets: Target[] = []
-    for (const stage of STAGES) {
+    for (const stage of stages) {
       signal.throwIfAborted()
       const dtypes: readonly Dtype[] = stage === 'encode' && !short ? ['int8', 'fp32'] : ['int8']
       for (const dtype of dtypes) targets.push(await this.target(stage, dtype, perStage / dtypes.length))
@@ -78,7 +79,7 @@ class KillTest {
     }
     const notes = targets.map(
       ({ stage, dtype, kills, inside, wanted }) =>
-        `${stage} (${dtype}): ${inside} of ${kills} kills inside ${wanted.seconds.toFixed(1)} s`,
+        `${stage} (${dtype}): ${inside} of ${kills} kills inside ${wanted.processor.toFixed(1)} s of work`,
     )
     if (signal.aborted) notes.push('interrupted before its end')
     // Of three kills, one that comes a moment after the end says nothing about its stage.
@@ -93,7 +94,7 @@ class KillTest {
     const begun = { stage, dtype, left, chains: 0, kills: 0, inside: 0 }
     const brief = Trials.shared('brief')
     const wanted = await brief.reference(stage, dtype)
-    if (this.context.short || wanted.seconds >= LEAST_SECONDS) return { ...begun, trials: brief, wanted }
+    if (this.context.short || wanted.processor >= LEAST_SECONDS) return { ...begun, trials: brief, wanted }
     const trials = Trials.shared('long')
     return { ...begun, trials, wanted: await trials.reference(stage, dtype) }
   }
@@ -108,10 +109,11 @@ class KillTest {
     let from = 0
     for (let run: StageRun | undefined; run?.finished !== true; ) {
       const alone = kills >= most || this.context.signal.aborted
-      const delay = alone ? undefined : this.delay(stage, wanted.seconds)
+      const moment = alone ? undefined : this.moment(stage, wanted.processor)
       run = await runStage(trials.call(stage, dtype, folder, from), {
         begun: (child) => {
-          if (delay !== undefined) setTimeout(() => child.kill('SIGKILL'), delay)
+          if (moment !== undefined)
+            afterWork(child.pid as number, moment, this.context.random.next(), () => child.kill('SIGKILL'))
         },
       })
       if (run.ended.signal === 'SIGKILL') {
@@ -146,11 +148,11 @@ class KillTest {
     this.complain(stage, folder, `after ${kills} kills differs in ${wrong.join(', ')}`)
   }
 
-  /** Milliseconds from the stage's beginning to the kill: any moment of it is met. */
-  private delay(stage: Stage, seconds: number): number {
+  /** Seconds of work from the stage's beginning to the kill: any moment of it is met. */
+  private moment(stage: Stage, seconds: number): number {
     const { random } = this.context
     const within = CHAINS[stage].goesOn && random.next() < 0.7 ? SOON : 1
-    return 1000 * seconds * within * random.next()
+    return seconds * within * random.next()
   }
 
   /** What was acknowledged is there, and what was live still answers. */

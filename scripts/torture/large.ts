@@ -20,7 +20,7 @@ const ITEMS = 200_000
 async function run({ short, random, work, log }: TortureContext): Promise<TortureLine> {
   const started = performance.now()
   if (!existsSync('/proc/self/status'))
-    throw new Unavailable('Peak memory is read from /proc, which is not here.', 'forbidden')
+    throw new Unavailable('Peak memory is read from /proc, which is not here.', 'Run it on Linux.')
   const complaints: string[] = []
   const rows = short ? 300_000 : 10_000_000
   const file = join(work, 'interactions.csv')

@@ -3,7 +3,7 @@
  *
  *     npm run torture                       # everything, at length (hours)
  *     npm run torture -- --short            # what CI runs: a fixed seed, under ten minutes on two cores
- *     npm run torture -- --only kill,disk --seed 7 --json
+ *     npm run torture -- --only kill,disk --stages train,index --seed 7 --json
  *
  * Exit codes: 0 every promise held, 1 one did not, 2 wrong usage, 130 interrupted. What a failed test left behind
  * is kept, and its notes say where.
@@ -14,11 +14,13 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { random } from '../../src/math/random.js'
 import { CATALOGUE, type CatalogueEntry } from './catalogue.js'
-import { type TortureLine, Unavailable } from './test.js'
+import { STAGES, type Stage } from './stages.js'
+import { failsWhereSkipped, type TortureLine, Unavailable } from './test.js'
 
 interface Flags {
   readonly short: boolean
   readonly only?: readonly CatalogueEntry[]
+  readonly stages: readonly Stage[]
   readonly seed: number
   readonly work?: string
   readonly json: boolean
@@ -33,6 +35,14 @@ function entriesNamed(text: string): readonly CatalogueEntry[] {
     throw new InvalidArgumentError(`There is no test '${unknown}'. Tests: ${known}.`)
   }
   return CATALOGUE.filter(({ name }) => names.includes(name))
+}
+
+function stagesNamed(text: string): readonly Stage[] {
+  const names = text.split(',')
+  const unknown = names.find((name) => !STAGES.some((stage) => stage === name))
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no stage '${unknown}'. Stages: ${STAGES.join(', ')}.`)
+  return STAGES.filter((stage) => names.includes(stage))
 }
 
 function wholeNumber(text: string): number {
@@ -58,7 +68,7 @@ function printed({ name, counts, failed, skipped, seconds, notes }: TortureLine)
 
 async function runOne(
   { name, load }: CatalogueEntry,
-  { short, seed }: Flags,
+  { short, seed, stages }: Flags,
   folder: string,
   signal: AbortSignal,
 ): Promise<TortureLine> {
@@ -68,14 +78,20 @@ async function runOne(
   const log = (line: string) => process.stderr.write(`${name}: ${line}\n`)
   try {
     const { test } = await load()
-    const line = await test.run({ short, random: random(seedOf(name, seed)), work, signal, log })
+    const line = await test.run({ short, stages, random: random(seedOf(name, seed)), work, signal, log })
     if (!line.failed) rmSync(work, { recursive: true, force: true })
     return line.failed ? { ...line, notes: [...line.notes, `Its remains: ${work}`] } : line
   } catch (error) {
     const seconds = (performance.now() - started) / 1000
     if (error instanceof Unavailable) {
-      const failed = error.why === 'not installed' && process.env.CI !== undefined
-      return { name, counts: {}, failed, skipped: true, seconds, notes: [error.message] }
+      return {
+        name,
+        counts: {},
+        failed: failsWhereSkipped(),
+        skipped: true,
+        seconds,
+        notes: [error.message],
+      }
     }
     const why = (error as Error).stack ?? String(error)
     return { name, counts: {}, failed: true, seconds, notes: [`${why}\nIts remains: ${work}`] }
@@ -121,6 +137,12 @@ const program = new Command('torture')
   .description("Puts textrec's promises to the test and prints one line of figures for each.")
   .option('--short', 'fewer of each, under ten minutes: what CI runs', false)
   .option('--only <name,...>', `some tests of: ${CATALOGUE.map(({ name }) => name).join(', ')}`, entriesNamed)
+  .option(
+    '--stages <name,...>',
+    `of kill, points, disk and stop; some of: ${STAGES.join(', ')}`,
+    stagesNamed,
+    STAGES,
+  )
   .option('--seed <number>', 'of every random choice', wholeNumber, 1)
   .option('--work <folder>', "where the tests' folders are made (default: the system's temporary folder)")
   .option('--list', 'only say what each test promises', false)

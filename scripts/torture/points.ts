@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { shuffle } from '../../src/math/random.js'
 import { type Child, type Disturbance, requireStrace, runStage } from './children.js'
-import { STAGES, type Stage } from './stages.js'
+import type { Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
 import { Trials } from './trials.js'
@@ -46,9 +46,9 @@ class PointsTest {
   async run() {
     await requireStrace()
     const started = performance.now()
-    const { random, short, signal, log } = this.context
+    const { random, short, stages, signal, log } = this.context
     const chosen: { readonly stage: Stage; readonly point: number; readonly what: string }[] = []
-    for (const stage of STAGES) {
+    for (const stage of stages) {
       const all = (await this.pointsOf(stage)).map((what, point) => ({ stage, point, what }))
       const some = shuffle(all, random).slice(0, short ? 1 : MOST_POINTS)
       chosen.push(...some)

@@ -2,7 +2,7 @@
  * One stage in a process of its own: `node stage-child.js '{"stage": "import", ...}'`. It is made to be killed. SIGINT
  * and SIGTERM fire the AbortSignal of the call. Exit code 0 done, 130 aborted, 1 failed.
  */
-import { writeSync } from 'node:fs'
+import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isTextrecError, type Progress, Recommender } from '../../src/index.js'
 import { random } from '../../src/math/random.js'
@@ -70,10 +70,25 @@ async function compaction(shop: Recommender, signal: AbortSignal): Promise<void>
   store.close()
 }
 
+/** Until every thread of this process has a tracer. */
+async function tracer(): Promise<void> {
+  const statuses = () =>
+    readdirSync('/proc/self/task').map((thread) => readFileSync(`/proc/self/task/${thread}/status`, 'latin1'))
+  while (statuses().some((status) => /^TracerPid:\t0$/m.test(status))) await wait(5)
+}
+
 async function run(): Promise<void> {
   const { stage, folder, files, dtype, threads = 1 } = call
   const { signal } = controller
-  const begin = () => say({ kind: 'begin', pid: process.pid })
+  if (call.waitsForTracer) {
+    say({ kind: 'waiting', pid: process.pid })
+    await tracer()
+  }
+  let before = process.cpuUsage()
+  const begin = () => {
+    before = process.cpuUsage()
+    say({ kind: 'begin', pid: process.pid })
+  }
   if (stage === 'import') begin() // making the project is part of it
   const shop = await Recommender.open(folder, { dtype, threads, create: stage === 'import' })
   try {
@@ -105,7 +120,8 @@ async function run(): Promise<void> {
         })
         break
     }
-    say({ kind: 'end' })
+    const { user, system } = process.cpuUsage(before)
+    say({ kind: 'end', processor: (user + system) / 1e6 })
   } finally {
     await shop.close()
   }

@@ -19,6 +19,8 @@ export interface StageCall {
   readonly threads?: number
   /** The first upsert that the caller has no acknowledgement of. */
   readonly from?: number
+  /** Nothing is done before a tracer is attached. */
+  readonly waitsForTracer?: boolean
 }
 
 /** How much a stage has to do. */
@@ -48,7 +50,7 @@ export const SIZES = {
     upserts: 12,
     graphItems: 1200,
     changedItems: 600,
-    training: { epochs: 3, learningRate: 0.01 },
+    training: { epochs: 1, learningRate: 0.03 },
   },
 } as const satisfies { readonly [name: string]: StageSize }
 export type Size = keyof typeof SIZES
@@ -67,9 +69,12 @@ export const TRAINING = {
 
 /** What a child says, one JSON document a line. */
 export type Said =
+  /** For the tracer. */
+  | { readonly kind: 'waiting'; readonly pid: number }
   | { readonly kind: 'begin'; readonly pid: number }
   /** So much is done, and was seen by another connection: it must survive. */
   | { readonly kind: 'acknowledged'; readonly count: number }
   | { readonly kind: 'progress'; readonly what: string }
-  | { readonly kind: 'end' }
+  /** Seconds of processor time that the stage took, all threads of the process together. */
+  | { readonly kind: 'end'; readonly processor: number }
   | { readonly kind: 'failed'; readonly code: string; readonly fact: string }

@@ -3,7 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Child, COMMAND_LINE, type Ended, runStage, STAGE_CHILD } from './children.js'
-import { type Said, STAGES, type Stage } from './stages.js'
+import type { Said, Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
 import { Trials } from './trials.js'
@@ -60,8 +60,8 @@ class StopTest {
 
   async run() {
     const started = performance.now()
-    const { short, random } = this.context
-    for (const stage of STAGES) {
+    const { short, stages, random } = this.context
+    for (const stage of stages) {
       const ways: Way[] = NAMES.flatMap((name) => [
         { through: 'library', name, times: 1 },
         ...(stage in COMMANDS

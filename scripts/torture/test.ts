@@ -1,9 +1,12 @@
 import type { Random } from '../../src/math/random.js'
+import type { Stage } from './stages.js'
 
 /** What a test gets from `npm run torture`. */
 export interface TortureContext {
   /** The version for CI: the same questions, fewer of each. */
   readonly short: boolean
+  /** Those of the six stages that tests of stages disturb; in their order. */
+  readonly stages: readonly Stage[]
   /** Seeded by `--seed` and the test's name: the same draws whichever other tests run. */
   readonly random: Random
   /** An empty folder of the test's own, removed when it passed. */
@@ -36,17 +39,17 @@ export interface TortureTest {
 }
 
 /**
- * Thrown by a test that this machine cannot run. Said plainly and skipped, but what could be installed is a failure
- * under `CI`. What the machine forbids (tracing, mounting) is not: no installation gives a container more rights.
+ * Thrown by a test that this machine cannot run, for want of a tool or because its kernel forbids what the test does.
+ * On a machine at hand it is skipped, and says so; under `CI` it fails: a promise that nobody tests is none.
  */
 export class Unavailable extends Error {
-  constructor(
-    message: string,
-    readonly why: 'not installed' | 'forbidden',
-  ) {
-    super(message)
+  constructor(fact: string, remedy: string) {
+    super(`${fact} ${remedy}`)
   }
 }
+
+/** What is skipped elsewhere fails where somebody relies on it. */
+export const failsWhereSkipped = (): boolean => process.env.CI !== undefined
 
 /** A line from its counts; `failed` unless every count named in `none` is zero and there is no complaint. */
 export function lineOf(

@@ -12,6 +12,8 @@ type Dtype = StageCall['dtype']
 export interface Reference {
   readonly state: ProjectState
   readonly seconds: number
+  /** Seconds of processor time: what the stage takes however much else the machine has to do. */
+  readonly processor: number
 }
 
 /** Projects to disturb, and what they are compared with. Made once for all tests of a run, and removed at its end. */
@@ -63,11 +65,11 @@ export class Trials {
 
   private async calmRun(stage: Stage, dtype: Dtype, folder: string): Promise<Reference> {
     await this.project(stage, dtype, folder)
-    const { finished, failed, ended, seconds } = await runStage(this.call(stage, dtype, folder))
+    const { finished, failed, ended, seconds, processor } = await runStage(this.call(stage, dtype, folder))
     if (!finished) throw new Error(`${stage}, undisturbed, failed: ${failed?.fact ?? ended.stderr}`)
     const state = stateOf(folder)
     if (state.faults.length > 0) throw new Error(`${stage}, undisturbed, left ${state.faults.join(', ')}.`)
     if (stage === 'train' && state.adapter === 'none') throw new Error('The training published no adapter.')
-    return { state, seconds }
+    return { state, seconds, processor }
   }
 }

@@ -37,9 +37,16 @@ test('without strace a tracing test is skipped, and fails under CI, where it sho
   expect(under.stdout).toMatch(/^FAILED +network/)
 })
 
-test('where tracing is forbidden it is skipped, under CI too, with the reason', () => {
-  const { status, stdout } = traced('#!/bin/sh\necho "ptrace: Operation not permitted" >&2\nexit 1\n', true)
-  expect(status).toBe(0)
-  expect(stdout).toMatch(/^skipped +network/)
-  expect(stdout).toContain('ptrace: Operation not permitted')
+test('where tracing is forbidden it is skipped, and fails under CI, with the reason and what to do', () => {
+  const forbidding = '#!/bin/sh\necho "ptrace: Operation not permitted" >&2\nexit 1\n'
+  const by = traced(forbidding, false)
+  expect(by.status).toBe(0)
+  expect(by.stdout).toMatch(/^skipped +network/)
+  const under = traced(forbidding, true)
+  expect(under.status).toBe(1)
+  expect(under.stdout).toMatch(/^FAILED +network/)
+  for (const { stdout } of [by, under]) {
+    expect(stdout).toContain('ptrace: Operation not permitted')
+    expect(stdout).toContain('--cap-add SYS_PTRACE')
+  }
 })
