@@ -1,7 +1,7 @@
 export { bm25Recipe, bm25Search, type TextSearch } from './baselines/bm25.js'
 export { popularRecipe, randomRecipe } from './baselines/simple.js'
 export { type ItemVectors, textMeanRecipe, textMeanScorer, textNeighboursRecipe } from './baselines/text.js'
-export { meanWordVectors } from './baselines/word-vectors.js'
+export { INSTALLED_WORDS, installedWordVectors } from './baselines/word-vectors.js'
 export { PLAIN_WORDS, toWords, type WordOptions, words } from './baselines/words.js'
 export { METRICS, type MetricName } from './case-metrics.js'
 export { type CompareOptions, compareOverSeeds, compareRankers, type Draws } from './compare.js'

@@ -10,4 +10,4 @@ export {
   type KnownVectors,
   type StartVectors,
 } from './recipe.js'
-export { meanOfWordVectors, wordRows } from './word-vectors.js'
+export { meanOfWordVectors, type WordSource, wordRows, wordsOfFile } from './word-vectors.js'

@@ -11,6 +11,14 @@ export interface WordVectors {
   readonly vectors: ReadonlyMap<string, Float32Array>
 }
 
+/** Finds the vectors of words, in a file or anywhere else. */
+export type WordSource = (wanted: ReadonlySet<string>) => Promise<WordVectors>
+
+/** @throws as readWordVectors, once it is asked */
+export function wordsOfFile(path: string): WordSource {
+  return (wanted) => readWordVectors(path, wanted)
+}
+
 /** More than any published file has; what a damaged one claims is not believed beyond it. */
 const MOST_DIM = 4096
 const LONGEST_WORD = 4096
@@ -45,18 +53,18 @@ export async function readWordVectors(path: string, wanted: ReadonlySet<string>)
 
 /**
  * The mean of the word vectors of each text, of unit length; zeros for a text without a known word.
- * @param lists of texts; the file is read once for all
+ * @param lists of texts; the source is asked once for all
  * @param words how a text becomes words, spelt as in the file
  * @returns [texts, dim] for each list
- * @throws as readWordVectors
+ * @throws what the source throws
  */
 export async function meanOfWordVectors(
-  path: string,
+  source: WordSource,
   lists: readonly (readonly string[])[],
   words: (text: string) => readonly string[],
 ): Promise<Matrix[]> {
   const wanted = new Set(lists.flatMap((texts) => texts.flatMap(words)))
-  const { dim, vectors } = await readWordVectors(path, wanted)
+  const { dim, vectors } = await source(wanted)
   return lists.map((texts) => {
     const means = matrix(texts.length, dim)
     for (const [i, text] of texts.entries()) {
@@ -78,18 +86,18 @@ interface Header {
 
 /**
  * The first `length` known words of each text, as rows of a table of their vectors.
- * @param lists of texts; the file is read once for all
+ * @param lists of texts; the source is asked once for all
  * @returns the table [words + 1, dim], row 0 for no word, and [texts, length] rows for each list, 0 in front of shorter texts
- * @throws as readWordVectors
+ * @throws what the source throws
  */
 export async function wordRows(
-  path: string,
+  source: WordSource,
   lists: readonly (readonly string[])[],
   words: (text: string) => readonly string[],
   length: number,
 ): Promise<{ readonly table: Matrix; readonly tokens: Int32Array[] }> {
   const wanted = new Set(lists.flatMap((texts) => texts.flatMap(words)))
-  const { dim, vectors } = await readWordVectors(path, wanted)
+  const { dim, vectors } = await source(wanted)
   const table = matrix(vectors.size + 1, dim)
   const rowOf = new Map(Array.from(vectors.keys(), (word, i) => [word, i + 1]))
   for (const [word, at] of rowOf) row(table, at).set(vectors.get(word)!)

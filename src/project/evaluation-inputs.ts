@@ -1,7 +1,21 @@
-import { type Adapter, fitWhitening, type TrainOptions, trainAdapter, whiten } from '../adapter/index.js'
+import {
+  type Adapter,
+  fitWhitening,
+  type TrainOptions,
+  trainAdapter,
+  type Whitening,
+  whiten,
+} from '../adapter/index.js'
 import { TextrecError } from '../errors.js'
-import { type HeldOut, type Split, words } from '../evaluate/index.js'
-import { type KnownVectors, meanOfWordVectors, type WordTexts, wordRows } from '../families/index.js'
+import { type HeldOut, INSTALLED_WORDS, installedWordVectors, type Split, words } from '../evaluate/index.js'
+import {
+  type KnownVectors,
+  meanOfWordVectors,
+  type WordSource,
+  type WordTexts,
+  wordRows,
+  wordsOfFile,
+} from '../families/index.js'
 import type { FitContext } from '../ranking.js'
 import type { InteractionTable, Matrix } from '../types.js'
 import type { KnownTexts } from './known-texts.js'
@@ -42,21 +56,26 @@ export class EvaluationInputs {
   /** The same vectors, and each without what a part of the people wrote: what a family may learn from. */
   async taught(table: InteractionTable, count: number): Promise<KnownVectors> {
     const texts = await this.vectors(table)
-    const whitening = fitWhitening(texts, Int32Array.from(new Set(table.items)), count)
+    return this.whitened(table, fitWhitening(texts, Int32Array.from(new Set(table.items)), count))
+  }
+
+  /** The same in a space that was made elsewhere. */
+  async whitened(table: InteractionTable, whitening: Whitening): Promise<KnownVectors> {
+    const texts = await this.vectors(table)
     const without = await this.withoutOwn(table)
     return { vectors: whiten(whitening, texts), without: without?.map((some) => whiten(whitening, some)) }
   }
 
-  /** [items, dim] the mean of the word vectors of each item's words, in lower case, from the file of the caller. */
+  /** [items, dim] the mean of the word vectors of each item's words, in lower case, from the source that the caller named. */
   async wordVectors(model: string): Promise<KnownVectors> {
-    this.wordMeans ??= this.meansOfWords(this.fileOfWords(model))
+    this.wordMeans ??= this.meansOfWords(this.sourceOfWords(model))
     return this.wordMeans
   }
 
-  /** The first `length` words of each item's text that the file of word vectors knows. */
+  /** The first `length` words of each item's text that the named word vectors know. */
   async wordTexts(model: string, length: number): Promise<WordTexts> {
     const [all, ...without] = this.wordLists()
-    const { table, tokens } = await wordRows(this.fileOfWords(model), [all, ...without], words, length)
+    const { table, tokens } = await wordRows(this.sourceOfWords(model), [all, ...without], words, length)
     return { table, length, tokens: tokens[0], without: without.length > 0 ? tokens.slice(1) : undefined }
   }
 
@@ -95,8 +114,8 @@ export class EvaluationInputs {
     return table === this.split.training ? this.split.heldOut : this.split.heldOutWhileFitting
   }
 
-  private async meansOfWords(file: string): Promise<KnownVectors> {
-    const [vectors, ...without] = await meanOfWordVectors(file, this.wordLists(), words)
+  private async meansOfWords(source: WordSource): Promise<KnownVectors> {
+    const [vectors, ...without] = await meanOfWordVectors(source, this.wordLists(), words)
     return { vectors, without: without.length > 0 ? without : undefined }
   }
 
@@ -107,12 +126,14 @@ export class EvaluationInputs {
     return [this.documents().documents, ...own]
   }
 
-  private fileOfWords(model: string): string {
-    if (this.wordVectorFile !== undefined) return this.wordVectorFile
+  private sourceOfWords(model: string): WordSource {
+    const { wordVectorFile: named } = this
+    if (named === INSTALLED_WORDS) return installedWordVectors
+    if (named !== undefined) return wordsOfFile(named)
     throw new TextrecError(
       'OPTION_INVALID',
       `evaluate: ${model} needs a file of word vectors.`,
-      'Name one: --word-vectors FILE, or option wordVectors.',
+      `Name one: --word-vectors FILE, or option wordVectors; '${INSTALLED_WORDS}' is the optional package.`,
     )
   }
 

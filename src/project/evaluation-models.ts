@@ -2,13 +2,15 @@ import { type Adapter, adapterScorer } from '../adapter/index.js'
 import { collaborativeRecipe, fitCollaborative, fitScorer, fusedScorer } from '../collaborative/index.js'
 import { TextrecError } from '../errors.js'
 import {
-  meanWordVectors,
+  installedWordVectors,
   popularRecipe,
   randomRecipe,
   textMeanRecipe,
   textMeanScorer,
   textNeighboursRecipe,
+  words,
 } from '../evaluate/index.js'
+import { meanOfWordVectors } from '../families/index.js'
 import { nearest } from '../options.js'
 import { type RankerRecipe, rankerOf } from '../ranking.js'
 import type { Matrix } from '../types.js'
@@ -30,10 +32,10 @@ export const EVALUATION_MODELS = {
   ...FAMILY_MODELS,
   ...TEXT_MODELS,
   glove: (inputs) => {
-    let words: Promise<Matrix> | undefined
-    return textMeanRecipe('glove', () => {
-      words ??= meanWordVectors(inputs.documents().documents)
-      return words
+    let means: Promise<Matrix[]> | undefined
+    return textMeanRecipe('glove', async () => {
+      means ??= meanOfWordVectors(installedWordVectors, [inputs.documents().documents], words)
+      return (await means)[0]
     })
   },
   frozen: (inputs) => textMeanRecipe('frozen', (table) => inputs.vectors(table)),

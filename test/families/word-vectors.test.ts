@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { meanOfWordVectors, readWordVectors, wordRows } from '#src/families/word-vectors.js'
+import { meanOfWordVectors, readWordVectors, wordRows, wordsOfFile } from '#src/families/word-vectors.js'
 
 let folder: string
 beforeAll(async () => {
@@ -127,7 +127,12 @@ describe('word vectors are read from', () => {
 test('texts become rows of a table of their words, from their beginning, at the end of a row', async () => {
   const path = await file('red 1 0\ndrum 0 2\nunused 5 5\n')
   const words = (text: string) => text.split(' ')
-  const { table, tokens } = await wordRows(path, [['red drum', 'odd red', ''], ['drum red red']], words, 2)
+  const { table, tokens } = await wordRows(
+    wordsOfFile(path),
+    [['red drum', 'odd red', ''], ['drum red red']],
+    words,
+    2,
+  )
   expect(table.rows).toBe(3)
   const vectors = (rows: Int32Array) => Array.from(rows, (at) => [...table.data.subarray(2 * at, 2 * at + 2)])
   const [red, drum, none] = [
@@ -271,7 +276,7 @@ describe('a file is refused', () => {
 test('a text is the mean of its known words, at unit length', async () => {
   const path = await file('red 1 0\ndrum 0 2\n')
   const words = (text: string) => text.toLowerCase().split(' ')
-  const [means] = await meanOfWordVectors(path, [['Red drum', 'red unknown', '']], words)
+  const [means] = await meanOfWordVectors(wordsOfFile(path), [['Red drum', 'red unknown', '']], words)
   const expected = [1 / Math.sqrt(5), 2 / Math.sqrt(5), 1, 0, 0, 0]
   for (const [i, value] of expected.entries()) expect(means.data[i]).toBeCloseTo(value, 6)
 })

