@@ -6,13 +6,14 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../', import.meta.url))
 const src = join(root, 'src')
 
-const FOUNDATION = ['types', 'errors', 'options', 'package', 'math', 'onnx', 'artifact', 'ranking']
+const FOUNDATION = ['types', 'errors', 'options', 'dates', 'package', 'math', 'onnx', 'artifact', 'ranking']
 
 /** Folder (or file) under src -> what it may import besides itself. Arrows point down only. */
 const MAY_IMPORT: { readonly [place: string]: readonly string[] } = {
   types: [],
   errors: [],
   package: [],
+  dates: [],
   options: ['errors', 'types'],
   math: ['errors', 'types', 'options'],
   onnx: ['errors', 'types', 'options', 'math'],

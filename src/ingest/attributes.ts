@@ -1,6 +1,7 @@
+import { parseDate } from '../dates.js'
 import type { Attributes, AttributeValue } from '../types.js'
 import { MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_TEXT, MAX_ATTRIBUTES, MAX_DEPTH, Refusal } from './rules.js'
-import { cleanText, decimal, type Origin, parseDate } from './values.js'
+import { cleanText, decimal, type Origin } from './values.js'
 
 /**
  * How the text values of a source are typed: by their form ('content', for CSV), as they are ('json'), or as a

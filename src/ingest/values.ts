@@ -1,4 +1,5 @@
 import { decodeHTMLStrict } from 'entities'
+import { parseDate } from '../dates.js'
 import { MAX_ID_BYTES, MAX_TEXT, MAX_VALUE, ORDER_LIMIT, Refusal } from './rules.js'
 
 /** Where a value comes from: file texts may hold HTML entities, texts of library calls are final. */
@@ -111,41 +112,6 @@ export function parseHelpful(field: string, value: unknown): number | undefined 
     throw new Refusal(field, "a count of votes (12, '1,234' or '[helpful, total]')", value)
   }
   return count
-}
-
-const ISO_DATE =
-  /^(\d{4})([-/])(\d{1,2})\2(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-]\d{2}:?\d{2})?)?$/
-const AMAZON_DATE = /^(\d{1,2}) (\d{1,2}), (\d{4})$/
-
-/**
- * Milliseconds since 1970 of a written date; undefined if `text` has not the form of one, NaN if it has but the
- * date does not exist (30 February, 25 o'clock).
- */
-export function parseDate(text: string): number | undefined {
-  if (text.length > 40) return undefined
-  const iso = ISO_DATE.exec(text)
-  if (iso !== null) {
-    const [, year, , month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = iso
-    const clock = (Number(hour) * 60 + Number(minute)) * 60 + Number(second)
-    if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return Number.NaN
-    const thousandths = Math.trunc(Number(`0.${fraction || '0'}`) * 1000)
-    return calendarDay(year, month, day) + clock * 1000 + thousandths - zoneOffset(zone)
-  }
-  const amazon = AMAZON_DATE.exec(text)
-  return amazon === null ? undefined : calendarDay(amazon[3], amazon[1], amazon[2])
-}
-
-function calendarDay(year: string, month: string, day: string): number {
-  const date = new Date(0)
-  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  const exists = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
-  return exists ? date.getTime() : Number.NaN
-}
-
-function zoneOffset(zone: string): number {
-  if (zone === 'Z' || zone === 'UTC') return 0
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2))
-  return minutes > 14 * 60 ? Number.NaN : (zone[0] === '-' ? -1 : 1) * minutes * 60_000
 }
 
 const TIME = 'a time (seconds or milliseconds since 1970, an ISO 8601 date, or a position below 1e8)'

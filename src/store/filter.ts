@@ -1,7 +1,7 @@
-import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
 import { type AllItems, addKeys, type Bits, both, either, KeySet, without } from './bits.js'
 import type { Columns } from './columns.js'
+import { COMPARISONS, limitOf, list, type Operand, refuse, TYPES, typed } from './filter-operands.js'
 import type { Connection, Value } from './sqlite.js'
 
 export type FilterValue = string | number | boolean | Date
@@ -26,13 +26,16 @@ export interface FilterTests {
  *
  * - A field is an attribute's name, or `id` or `title`.
  * - `$eq $in $gt $gte $lt $lte` hold if the attribute has the operand's type and passes; of a list, if any
- *   element does. Numbers and booleans are never equal to texts. Texts compare by code points. A text that is
- *   an ISO 8601 date also compares with dates.
+ *   element does. Numbers and booleans are never equal to texts. Texts compare by code points.
+ * - A text that is a written date also compares with dates, and stands for all of it: '1980' for the year, '1980-05' for
+ *   the month, '1980-05-17' for the day (UTC), so that `$lte: '1980'` reaches to its end, `$gt: '1980'` begins after it
+ *   and `$eq: '1980'` is anywhere within. With a time it is that moment.
  * - `$ne $nin $not` are the exact opposites of `$eq $in` and what they enclose: an item without the attribute
  *   passes, and a list passes if no element is equal.
  * - `$exists` asks whether the attribute is there, be it an empty list.
  * - An attribute that no item ever had is most often misspelt, and no item could pass: it is refused, except under
- *   `$exists`, `$ne`, `$nin` and `$not`, for which every item may.
+ *   `$exists`, `$ne`, `$nin` and `$not`, for which every item may. So is an operand of a type that no item has there,
+ *   such as the text '20' for a price in numbers.
  */
 export type Filter = {
   readonly $and?: readonly Filter[]
@@ -46,11 +49,7 @@ const MOST_VALUES = 10_000
 /** Attributes that a refusal lists. */
 const MOST_NAMED = 20
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', '$gt', '$gte', '$lt', '$lte', '$exists', '$not']
-const COMPARISONS: { readonly [operator: string]: string } = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' }
 const LOGIC = ['$and', '$or', '$not']
-
-/** A date, or a date and a time, as ISO 8601 writes them. */
-const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/
 
 /**
  * All items that pass.
@@ -100,6 +99,9 @@ class Evaluation {
   private negations = 0
   /** The attributes of which a value is asked for, each with the first place that asks. */
   private readonly asked = new Map<string, string>()
+  /** Tests that no item passes, each with the types of value that could have. */
+  private readonly failed: { readonly name: string; readonly path: string; readonly kinds: Set<string> }[] =
+    []
 
   constructor(
     private readonly db: Connection,
@@ -130,9 +132,38 @@ class Evaluation {
     return this.every(parts)
   }
 
-  /** @throws OPTION_INVALID for an attribute that no item ever had. After the walk, whose own refusals come first. */
+  /**
+   * @throws OPTION_INVALID for an attribute that no item ever had, and for an operand of a type that it never has. After
+   *   the walk, whose own refusals come first.
+   */
   requireKnown(): void {
     for (const [name, path] of this.asked) requireAttribute(this.db, name, path, ['id', 'title'])
+    for (const { name, path, kinds } of this.failed) {
+      const held = this.kindsOf(name)
+      if (held.length === 0 || held.some((kind) => kinds.has(kind))) continue
+      const [are, written] = [held.map((kind) => TYPES[kind].is), held.map((kind) => TYPES[kind].written)]
+      refuse(
+        path,
+        `cannot be: the values of '${name}' are ${are.join(' or ')}`,
+        `Write ${written.join(', or ')}.`,
+      )
+    }
+  }
+
+  /** The types that values of an attribute have. */
+  private kindsOf(name: string): string[] {
+    if (name === 'id' || name === 'title') return ['t']
+    const isThere = this.db.prepareRaw<[number]>(
+      `SELECT EXISTS (SELECT 1 FROM item_attribute
+         WHERE name = (SELECT key FROM attribute_name WHERE name = ?) AND kind = ?)`,
+    )
+    return Object.keys(TYPES).filter((kind) => isThere.get(name, kind)?.[0] === 1)
+  }
+
+  /** Notes a test that nothing passes, unless it is turned round: then everything does. */
+  private noteFailure(bits: Bits, name: string, path: string, operands: readonly Operand[]): void {
+    if (this.negations > 0 || operands.length === 0 || bits.includes(1)) return
+    this.failed.push({ name, path, kinds: new Set(operands.map(({ kind }) => kind)) })
   }
 
   private field(name: string, tests: unknown, path: string, depth: number): Bits {
@@ -172,21 +203,21 @@ class Evaluation {
   }
 
   /** Items of which some value of the attribute equals some operand. */
-  private equalAny(name: string, operands: readonly unknown[], path: string): Bits {
-    this.count(path, operands.length)
+  private equalAny(name: string, given: readonly unknown[], path: string): Bits {
+    this.count(path, given.length)
     this.ask(name, path)
+    const operands = given.flatMap((operand) => typed(operand, path))
     const byKind = new Map<string, Value[]>()
-    for (const operand of operands) {
-      for (const [kind, value] of typed(operand, path)) {
-        const values = byKind.get(kind)
-        if (values === undefined) byKind.set(kind, [value])
-        else values.push(value)
-      }
-    }
     const bits = this.nothing()
+    for (const { kind, from, to } of operands) {
+      if (to !== from) this.select(bits, name, kind, '>= ? AND value < ?', [from, to])
+      else if (byKind.has(kind)) byKind.get(kind)?.push(from)
+      else byKind.set(kind, [from])
+    }
     for (const [kind, values] of byKind) {
       this.select(bits, name, kind, `IN (${values.map(() => '?').join(',')})`, values)
     }
+    this.noteFailure(bits, name, path, operands)
     return bits
   }
 
@@ -194,36 +225,50 @@ class Evaluation {
     this.count(path, 1)
     this.ask(name, path)
     if (typeof operand === 'boolean') refuse(path, 'is a boolean', 'Booleans have no order: use $eq.')
-    return { comparison: COMPARISONS[operator], typed: typed(operand, path) }
+    return { path, operator, operands: typed(operand, path) }
   }
 
   /** Items of which, for each bound, some value of the attribute keeps it. */
   private within(name: string, bounds: readonly Bound[]): Bits {
-    // Numbers and dates are never in lists: one value has to keep all the bounds, so one range is read.
-    const kind = bounds[0].typed[0][0]
-    const isRange = kind !== 't' && bounds.every(({ typed }) => typed.length === 1 && typed[0][0] === kind)
-    if (isRange && name !== 'id' && name !== 'title') {
-      const limits = bounds.map(({ comparison, typed }) => ({ comparison, value: typed[0][1] as number }))
-      const known = this.columns.range(name, kind, limits)
-      if (known !== undefined) return this.marked(known)
-      const condition = bounds.map(({ comparison }) => `${comparison} ?`).join(' AND value ')
-      const bits = this.nothing()
-      this.select(
-        bits,
-        name,
-        kind,
-        condition,
-        bounds.map(({ typed }) => typed[0][1]),
-      )
-      return bits
-    }
-    return this.every(
-      bounds.map(({ comparison, typed }) => {
-        const bits = this.nothing()
-        for (const [kind, value] of typed) this.select(bits, name, kind, `${comparison} ?`, [value])
-        return bits
-      }),
+    const bits = this.range(name, bounds) ?? this.every(bounds.map((bound) => this.keeping(name, bound)))
+    for (const { path, operands } of bounds) this.noteFailure(bits, name, path, operands)
+    return bits
+  }
+
+  /**
+   * The same where all bounds are numbers, or all are moments: these are never in lists, so one value has to keep all the
+   * bounds, and one range is read. Undefined for others.
+   */
+  private range(name: string, bounds: readonly Bound[]): Bits | undefined {
+    const { kind } = bounds[0].operands[0]
+    const isRange = bounds.every(({ operands }) => operands.length === 1 && operands[0].kind === kind)
+    if (kind === 't' || !isRange || name === 'id' || name === 'title') return undefined
+    const limits = bounds.map((bound) => {
+      const { comparison, value } = limitOf(bound.operator, bound.operands[0])
+      return { comparison, value: value as number }
+    })
+    const known = this.columns.range(name, kind, limits)
+    if (known !== undefined) return this.marked(known)
+    const condition = limits.map(({ comparison }) => `${comparison} ?`).join(' AND value ')
+    const bits = this.nothing()
+    this.select(
+      bits,
+      name,
+      kind,
+      condition,
+      limits.map(({ value }) => value),
     )
+    return bits
+  }
+
+  /** Items of which some value keeps the bound. */
+  private keeping(name: string, { operator, operands }: Bound): Bits {
+    const bits = this.nothing()
+    for (const operand of operands) {
+      const { comparison, value } = limitOf(operator, operand)
+      this.select(bits, name, operand.kind, `${comparison} ?`, [value])
+    }
+    return bits
   }
 
   /** Marks the items with a value of this kind that meets the condition. */
@@ -273,42 +318,16 @@ class Evaluation {
   }
 }
 
-/** One of $gt, $gte, $lt and $lte, with the stored values that it compares with. */
+/** One of $gt, $gte, $lt and $lte. */
 interface Bound {
-  readonly comparison: string
-  readonly typed: readonly [kind: string, value: Value][]
+  readonly path: string
+  readonly operator: string
+  readonly operands: readonly Operand[]
 }
 
 const ROWS =
   'SELECT group_concat(item) FROM item_attribute WHERE name = (SELECT key FROM attribute_name WHERE name = ?)'
 const COLUMN = 'SELECT group_concat(key) FROM item WHERE'
-
-/** The kinds of stored values that an operand compares with. */
-function typed(operand: unknown, path: string): [kind: string, value: Value][] {
-  if (typeof operand === 'number' && Number.isFinite(operand)) return [['n', operand]]
-  if (typeof operand === 'boolean') return [['b', operand ? 1 : 0]]
-  if (operand instanceof Date && !Number.isNaN(operand.getTime())) return [['d', operand.getTime()]]
-  if (typeof operand === 'string') {
-    const date = ISO_DATE.test(operand) ? Date.parse(operand) : Number.NaN
-    return Number.isNaN(date)
-      ? [['t', operand]]
-      : [
-          ['t', operand],
-          ['d', date],
-        ]
-  }
-  if (operand === null || operand === undefined) {
-    refuse(path, `is ${operand}`, 'To ask for a missing attribute, write { $exists: false }.')
-  }
-  if (Array.isArray(operand))
-    refuse(path, 'is an array', 'To ask for any of several values, write { $in: [...] }.')
-  refuse(path, `is ${show(operand)}`, 'It must be a text, a finite number, a boolean or a date.')
-}
-
-function list(operand: unknown, path: string): readonly unknown[] {
-  if (!Array.isArray(operand)) refuse(path, `is ${show(operand)}`, 'It must be an array of values.')
-  return operand
-}
 
 function asTests(operand: unknown, path: string): object {
   if (operand === null || typeof operand !== 'object' || Array.isArray(operand) || operand instanceof Date) {
@@ -332,8 +351,4 @@ function entries(value: unknown, path: string): [string, unknown][] {
 function suggestion(name: string, known: readonly string[]): string {
   const near = nearest(name, known)
   return near === undefined ? `Operators here are ${known.join(', ')}.` : `Did you mean '${near}'?`
-}
-
-function refuse(path: string, fact: string, remedy: string): never {
-  throw new TextrecError('OPTION_INVALID', `${path} ${fact}.`, remedy)
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { parseDate } from '#src/dates.js'
 import { DelimitedReader } from '#src/ingest/formats/delimited.js'
 import { LineSplitter } from '#src/ingest/lines.js'
-import { decimal, parseDate } from '#src/ingest/values.js'
+import { decimal } from '#src/ingest/values.js'
 import { importContent } from './memory-sink.js'
 
 /** The rows of a delimited file of `width` columns, read in chunks of `chunk` bytes. */

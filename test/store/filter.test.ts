@@ -12,7 +12,24 @@ interface Thing {
 
 // The oracle: the documented meaning of a filter, evaluated on plain objects.
 
-const ISO = /^\d{4}-\d{2}-\d{2}/
+const WRITTEN = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?(?:T(\d\d:\d\d)(:\d\d)?Z?)?$/
+
+/** The first and the last moment that a written date stands for; undefined for what is none. */
+function momentsOf(text: string): readonly [first: number, last: number] | undefined {
+  const parts = WRITTEN.exec(text)
+  if (parts === null) return undefined
+  const [, year, month, day, clock, second = ':00'] = parts
+  const at = (y: number, m: number, d: number) => Date.UTC(y, m, d)
+  const [y, m, d] = [Number(year), Number(month ?? 1) - 1, Number(day ?? 1)]
+  const exists = m < 12 && new Date(at(y, m, d)).getUTCDate() === d
+  if (!exists) return undefined
+  if (clock !== undefined) {
+    const moment = Date.parse(`${text.slice(0, 10)}T${clock}${second}Z`)
+    return [moment, moment]
+  }
+  const next = month === undefined ? at(y + 1, m, d) : day === undefined ? at(y, m + 1, d) : at(y, m, d + 1)
+  return [at(y, m, d), next - 1]
+}
 
 function codePoints(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
@@ -21,13 +38,15 @@ function codePoints(a: string, b: string): number {
 /** -1, 0 or 1, or undefined where the two do not compare. */
 function compare(value: Value, operand: FilterValue): number | undefined {
   if (value instanceof Date) {
-    const other =
+    const moments =
       operand instanceof Date
-        ? operand.getTime()
-        : typeof operand === 'string' && ISO.test(operand)
-          ? Date.parse(operand)
-          : Number.NaN
-    return Number.isNaN(other) ? undefined : Math.sign(value.getTime() - other)
+        ? [operand.getTime(), operand.getTime()]
+        : typeof operand === 'string'
+          ? momentsOf(operand)
+          : undefined
+    if (moments === undefined) return undefined
+    const [first, last] = moments
+    return value.getTime() < first ? -1 : value.getTime() > last ? 1 : 0
   }
   if (typeof value !== typeof operand || operand instanceof Date) return undefined
   if (typeof value === 'string') return codePoints(value, operand as string)
@@ -74,6 +93,46 @@ function passes(thing: Thing, filter: Filter): boolean {
   })
 }
 
+type Kind = 'number' | 'boolean' | 'date' | 'text'
+
+/** What values an operand compares with. */
+function comparesWith(operand: FilterValue): Kind[] {
+  if (typeof operand === 'number') return ['number']
+  if (typeof operand === 'boolean') return ['boolean']
+  if (operand instanceof Date) return ['date']
+  return momentsOf(operand) === undefined ? ['text'] : ['text', 'date']
+}
+
+function kindsHeld(catalogue: readonly Thing[], name: string): Kind[] {
+  if (name === 'id' || name === 'title') return ['text']
+  return catalogue.flatMap(({ attributes = {} }): Kind[] => {
+    const value = own(attributes, name)
+    if (value === undefined) return []
+    if (Array.isArray(value)) return value.length === 0 ? [] : ['text']
+    if (value instanceof Date) return ['date']
+    return [typeof value === 'string' ? 'text' : (typeof value as Kind)]
+  })
+}
+
+/** Whether some test that is not turned round asks for a type that no item has there. */
+function asksForNoType(catalogue: readonly Thing[], filter: Filter): boolean {
+  return Object.entries(filter).some(([name, part]) => {
+    if (name === '$and' || name === '$or')
+      return (part as Filter[]).some((one) => asksForNoType(catalogue, one))
+    if (name === '$not') return false
+    const held = kindsHeld(catalogue, name)
+    const cannot = (operands: readonly FilterValue[]) =>
+      held.length > 0 &&
+      operands.length > 0 &&
+      !operands.flatMap(comparesWith).some((kind) => held.includes(kind))
+    if (typeof part !== 'object' || part instanceof Date) return cannot([part as FilterValue])
+    return Object.entries(part as FilterTests).some(([operator, operand]) => {
+      if (['$ne', '$nin', '$not', '$exists'].includes(operator)) return false
+      return cannot(operator === '$in' ? operand : [operand])
+    })
+  })
+}
+
 // The generators: few values, so that tests hit and miss about as often.
 
 const INJECTIONS = [
@@ -97,8 +156,19 @@ const words = often(
   ['', 'é', 'e\u0301', '\uffee', '😀', '1', 'true', '2020-01-02', ...INJECTIONS],
 )
 const numbers = often([1, 2], [-1.5, -0, 0, 2.5, 1e300, 1_577_923_200_000])
-const dates = fc.constantFrom('2020-01-01', '2020-01-02T12:30:00Z').map((iso) => new Date(iso))
-const ordered = fc.oneof({ weight: 4, arbitrary: words }, { weight: 3, arbitrary: numbers }, dates)
+const dates = fc
+  .constantFrom('2019-12-31T23:59:59.999Z', '2020-01-01', '2020-01-02T12:30:00Z', '2020-02-01')
+  .map((iso) => new Date(iso))
+const written = often(
+  ['2020', '2020-01', '2020-01-02'],
+  ['2019', '2020-02', '2020-01-02T12:30', '2020-01-02T12:30:00Z', '2020-13', '2020-02-30', '20201'],
+)
+const ordered = fc.oneof(
+  { weight: 4, arbitrary: words },
+  { weight: 3, arbitrary: numbers },
+  { weight: 1, arbitrary: dates },
+  { weight: 1, arbitrary: written },
+)
 const scalar: fc.Arbitrary<FilterValue> = fc.oneof({ weight: 5, arbitrary: ordered }, fc.boolean())
 const value: fc.Arbitrary<Value> = fc.oneof(scalar, fc.array(words, { maxLength: 3, size: 'max' }))
 const NAMES = ['a', '__proto__', '\'"; --']
@@ -171,6 +241,7 @@ describe('filterItems', () => {
   test('agrees with the oracle on 6,000 generated filters', () => {
     let hits = 0
     let tried = 0
+    let refused = 0
     for (let seed = 1; seed <= 20; seed++) {
       const written = fc.sample(things, { numRuns: 1, seed })[0]
       const store = openStore()
@@ -185,8 +256,13 @@ describe('filterItems', () => {
       const catalogue = written.filter((thing) => !removed.includes(thing.id))
       fc.assert(
         fc.property(filters, (filter) => {
-          const expected = catalogue.filter((thing) => passes(thing, filter)).map((thing) => thing.id)
           tried++
+          if (asksForNoType(catalogue, filter)) {
+            refused++
+            expect(() => answer(store, filter)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+            return
+          }
+          const expected = catalogue.filter((thing) => passes(thing, filter)).map((thing) => thing.id)
           if (expected.length > 0 && expected.length < catalogue.length) hits++
           expect(answer(store, filter)).toEqual(expected)
         }),
@@ -197,6 +273,8 @@ describe('filterItems', () => {
     expect(tried).toBeGreaterThanOrEqual(6_000)
     // A test whose filters nearly all accept or refuse everything would prove little.
     expect(hits / tried).toBeGreaterThan(0.25)
+    expect(refused / tried).toBeGreaterThan(0.02)
+    expect(refused / tried).toBeLessThan(0.3)
   })
 
   test('says what it means on an example', () => {
@@ -219,6 +297,12 @@ describe('filterItems', () => {
     expect(answer(store, { tags: { $ne: 'blue' } })).toEqual(['a', 's'])
     expect(answer(store, { tags: { $exists: true } })).toEqual(['g', 'a'])
     expect(answer(store, { made: { $gte: '2020-01-01', $lt: new Date('2021-01-01') } })).toEqual(['g'])
+    expect(answer(store, { made: { $lt: '2020' } })).toEqual([])
+    expect(answer(store, { made: { $lte: '2020' } })).toEqual(['g'])
+    expect(answer(store, { made: { $gt: '2020' } })).toEqual([])
+    expect(answer(store, { made: '2020-05' })).toEqual(['g'])
+    expect(answer(store, { made: { $in: ['2019', '2020-05-01'] } })).toEqual(['g'])
+    expect(answer(store, { made: '2020-05-01T00:00' })).toEqual(['g'])
     expect(answer(store, { $or: [{ stock: true }, { title: 'Guitar' }], id: { $nin: ['a'] } })).toEqual(['g'])
     expect(answer(store, { price: { $not: { $gt: 50 } } })).toEqual(['a', 's'])
     expect(answer(store, { $or: [] })).toEqual([])
@@ -277,6 +361,44 @@ describe('filterItems', () => {
     // An attribute whose last item is gone is known: an empty answer is true of it.
     store.removeItems(['i'])
     expect(answer(store, { price: 1 })).toEqual([])
+  })
+
+  test('an operand of a type that no item has there is refused where no item could pass', () => {
+    const store = openStore()
+    const made = new Date('1979-03-01')
+    store.write({ items: [{ id: 'i', attributes: { price: 1, made, new: true, mixed: 1, tags: [] } }] })
+    store.write({ items: [{ id: 'j', attributes: { brand: 'x', mixed: 'y' } }] })
+    const dates = "the values of 'made' are dates. Write a date: '1980', '1980-05' or '1980-05-17'."
+    const refused: [Filter, string][] = [
+      [
+        { price: { $lt: '20' } },
+        "filter.price.$lt cannot be: the values of 'price' are numbers. Write a number, without quotes.",
+      ],
+      [{ made: { $lt: 1980 } }, dates],
+      [{ made: { $lt: 'May 1980' } }, dates],
+      [{ made: '1979-02-30' }, dates],
+      [{ new: 'true' }, 'Write true or false, without quotes.'],
+      [{ brand: { $in: [1, 2] } }, "filter.brand.$in cannot be: the values of 'brand' are texts."],
+      [
+        { mixed: true },
+        "the values of 'mixed' are numbers or texts. Write a number, without quotes, or a text.",
+      ],
+      [{ $or: [{ id: 'i' }, { id: 7 }] }, "filter.$or[1].id cannot be: the values of 'id' are texts."],
+    ]
+    for (const [filter, message] of refused) {
+      expect(() => store.filterItems(filter)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+      expect(() => store.filterItems(filter)).toThrow(message)
+    }
+    const all = ['i', 'j']
+    expect(answer(store, { price: { $ne: '20' } })).toEqual(all)
+    expect(answer(store, { $not: { price: '20' } })).toEqual(all)
+    expect(answer(store, { price: { $nin: ['20'] } })).toEqual(all)
+    expect(answer(store, { price: { $in: ['20', 1] } })).toEqual(['i'])
+    expect(answer(store, { price: { $in: [] } })).toEqual([])
+    expect(answer(store, { tags: 'red' })).toEqual([])
+    expect(answer(store, { made: { $lt: '1980' } })).toEqual(['i'])
+    store.removeItems(['i'])
+    expect(answer(store, { price: { $lt: '20' } })).toEqual([])
   })
 
   test('refuses endless nesting, through documents and through tests', () => {
