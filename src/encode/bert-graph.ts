@@ -14,7 +14,13 @@ const LARGEST_BYTE = { int8: 127, 'int8-7bit': 63 }
 /** What a Cast to single precision says of itself. */
 const FLOAT32 = { type: 'float32', attributes: { to: 1 } } as const
 
-export type Pooling = 'mean' | 'cls'
+/**
+ * How the states of a text's tokens become one vector. mean: of the last layer's; cls: the last layer's first; last-two: the
+ * mean of the last two layers', for encoders that were never trained to sum up a text and whose last layer is about the
+ * tokens that were hidden from it.
+ */
+export const POOLINGS = ['mean', 'cls', 'last-two'] as const
+export type Pooling = (typeof POOLINGS)[number]
 
 /**
  * fp32: every device. fp16: GPUs; half the memory and, where the hardware has it, twice the speed. int8: dynamic 8-bit products, CPU only, exact where the processor multiplies bytes into
@@ -44,10 +50,12 @@ export function buildBertGraph(weights: BertWeights, shape: BertShape, options: 
     options.variant === 'int8' || options.variant === 'int8-7bit'
       ? byteProducts(graph, shape, LARGEST_BYTE[options.variant], options.maxima)
       : floatProducts(graph, shape, store)
-  const { x: last, mask } = addLayers(graph, weights, shape, products, store)
+  const { states, mask } = addLayers(graph, weights, shape, products, store)
+  const [before, top] = states.slice(-2)
+  const last = options.pooling === 'last-two' ? graph.node('Add', [before, top]) : top
   // Sums over a whole text are left to fp32.
   const x = options.variant === 'fp16' ? graph.node('Cast', [last], FLOAT32) : last
-  const pooled = options.pooling === 'mean' ? meanOf(graph, x, mask) : firstOf(graph, x)
+  const pooled = options.pooling === 'cls' ? firstOf(graph, x) : meanOf(graph, x, mask)
   graph.output('vectors', { ...unitLength(graph, pooled), shape: ['batch', shape.hidden] })
   return graph
 }
@@ -70,25 +78,27 @@ export function buildCalibrationGraph(weights: BertWeights, shape: BertShape): G
   return graph
 }
 
-/** Inputs, embeddings and all layers: [batch, tokens, hidden] of the type that weights are stored in. */
+/** Inputs, embeddings and all layers, each [batch, tokens, hidden] of the type that weights are stored in. */
 function addLayers(
   graph: Graph,
   weights: BertWeights,
   shape: BertShape,
   products: Products,
   store: Store,
-): { readonly x: Value; readonly mask: Value } {
+): { readonly states: readonly Value[]; readonly mask: Value } {
   const ids = graph.input('ids', 'int32', ['batch', 'tokens'])
   const mask = graph.input('mask', 'int32', ['batch', 'tokens'])
   const normalized = (value: Value, norm: Norm) => layerNorm(graph, shape, value, norm, store)
   let x = normalized(embed(graph, shape, weights, ids, store), weights.embeddingNorm())
+  const states = [x]
   for (let i = 0; i < shape.layers; i++) {
     const layer = weights.layer(i)
     const attended = products.linear(products.attention(x, mask, layer, i), layer.attentionOutput)
     x = normalized(graph.node('Add', [x, attended]), layer.attentionNorm)
     x = normalized(graph.node('Add', [x, products.feedForward(x, layer, i)]), layer.outputNorm)
+    states.push(x)
   }
-  return { x, mask }
+  return { states, mask }
 }
 
 /** Word vector + position vector (which holds the token type): [batch, tokens, hidden]. */

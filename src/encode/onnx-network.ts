@@ -27,6 +27,13 @@ export async function openOnnxNetwork(
       "Use dtype 'auto', with a folder whose model.onnx has the precision that you want.",
     )
   }
+  if (source.pooling === 'last-two') {
+    throw new TextrecError(
+      'OPTION_INVALID',
+      `The layers before the last one cannot be seen in ${files.path}.`,
+      "Leave '#last-two' out, or use a folder with safetensors.",
+    )
+  }
   await modelFileBytes(files.path)
   const beside = await externalFiles(files.path)
   const hashes = [await hashModelFile(files.path)]
@@ -102,7 +109,8 @@ async function runOnnx(
   return poolTokens(result.data, mask, dims[0], dims[1], pooling)
 }
 
-/** [batch, tokens, dim] to [batch, dim]; lengths are left to the caller, who makes unit vectors of windows. */
+/**
+ * [batch, tokens, dim] to [batch, dim]; lengths are left to the caller, who makes unit vectors of windows. */
 export function poolTokens(
   states: Float32Array,
   mask: Int32Array,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
+import { POOLINGS, type Pooling } from './bert-graph.js'
 import { type HubOptions, hubModelFolder } from './hub.js'
 import { type KnownModel, knownEncoders } from './known-models.js'
 import { readModelFolder } from './model-folder.js'
@@ -17,12 +18,17 @@ const HUB_ID = /^[A-Za-z0-9](?:[\w-]|\.(?!\.))*\/[A-Za-z0-9](?:[\w-]|\.(?!\.))*$
 /**
  * Finds the files of an encoder, downloading them if need be.
  * A name that starts with '.', '/' or '~', or that exists as a folder, is a folder; then come known names; then
- * Hugging Face ids.
+ * Hugging Face ids. Behind any of them '#cls', '#mean' or '#last-two' pools its tokens so, whatever the model asks for.
  * @throws MODEL_UNKNOWN for a name of no kind; MODEL_INVALID for a folder without a model; MODEL_UNREACHABLE.
  */
 export async function resolveModel(name: string, options: ResolveOptions): Promise<ModelSource> {
   if (typeof name !== 'string' || name === '' || name.length > 4096 || /\p{Cc}/u.test(name)) {
     throw new TextrecError('MODEL_UNKNOWN', `${show(name)} is no name of an encoder.`, SUGGESTION)
+  }
+  const [, model, pooling] = POOLED.exec(name) ?? []
+  if (pooling !== undefined && !isFolder(name)) {
+    const source = await resolveModel(model, options)
+    return { ...source, name, pooling: pooling as Pooling }
   }
   const known = knownEncoders().find((model) => model.name === name)
   if (known !== undefined) return resolveKnown(known, options)
@@ -40,6 +46,9 @@ export async function resolveModel(name: string, options: ResolveOptions): Promi
     near === undefined ? SUGGESTION : `Did you mean '${near}'?`,
   )
 }
+
+/** 'all-MiniLM-L6-v2#cls' */
+const POOLED = new RegExp(`^(.+)#(${POOLINGS.join('|')})$`)
 
 const SUGGESTION = "Use a known name such as 'all-MiniLM-L6-v2', a Hugging Face id 'org/name', or a folder."
 

@@ -27,6 +27,8 @@ describe('names', () => {
     ['org\\name', 'MODEL_UNKNOWN'],
     ['../nowhere', 'MODEL_INVALID'],
     ['/nowhere/at/all', 'MODEL_INVALID'],
+    ['/nowhere/at/all#cls', 'MODEL_INVALID'],
+    ['all-MiniLM-L6-v2#max', 'MODEL_UNKNOWN'],
   ])('%j is refused with %s', async (name, code) => {
     expect(await codeOf(() => resolveModel(name, { hubDirectory: temporaryFolder() }))).toBe(code)
   })
@@ -197,6 +199,9 @@ describe('a folder with an ONNX file', () => {
     })
     const rows = rowsOf(await encoder.encode(['hello', 'hello world hello world']))
     await encoder.close()
+    expect(await codeOf(() => openEncoder(`${folder}#last-two`, { cacheDirectory: temporaryFolder() }))).toBe(
+      'OPTION_INVALID',
+    )
     const sum = new Float32Array(8)
     for (const id of [101, 7592, 102]) for (let i = 0; i < 8; i++) sum[i] += table[id * 8 + i]
     expect(encoder.dim).toBe(8)
@@ -245,6 +250,7 @@ describe('families', () => {
     ['bert', '', 'gelu', 'mean'],
     ['bert', 'bert.', 'gelu_new', 'cls'],
     ['roberta', 'roberta.', 'relu', 'mean'],
+    ['bert', '', 'gelu', 'last-two'],
     ['distilbert', 'distilbert.', 'gelu', 'cls'],
   ] as const)(
     '%s with prefix %j, %s and %s pooling agrees with a slow twin',
@@ -261,9 +267,10 @@ describe('families', () => {
           JSON.stringify({ pooling_mode_cls_token: true }),
         )
       }
+      const name = pooling === 'last-two' ? `${folder}#${pooling}` : folder
       const cacheDirectory = temporaryFolder()
-      const encoder = await openEncoder(folder, { device: 'cpu', dtype: 'fp32', threads: 1, cacheDirectory })
-      const bytes = await openEncoder(folder, { device: 'cpu', dtype: 'int8', threads: 1, cacheDirectory })
+      const encoder = await openEncoder(name, { device: 'cpu', dtype: 'fp32', threads: 1, cacheDirectory })
+      const bytes = await openEncoder(name, { device: 'cpu', dtype: 'int8', threads: 1, cacheDirectory })
       try {
         const [vector, other] = rowsOf(await encoder.encode(['hello world again', 'hello']))
         expect(cosine(vector, slowBert(tiny, [101, 7592, 2088, 2153, 102], pooling))).toBeGreaterThan(0.99999)

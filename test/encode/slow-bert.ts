@@ -1,8 +1,9 @@
 import type { TensorSpec } from '../../dist/scripts/toys/safetensors.js'
 import { HEADS, HIDDEN, LAYERS, type TinyModel } from '../../dist/scripts/toys/tiny-bert.js'
+import type { Pooling } from '../../src/encode/bert-graph.js'
 
 /** The encoder as its paper writes it, one number at a time in double precision; not of unit length. */
-export function slowBert(model: TinyModel, ids: readonly number[], pooling: 'mean' | 'cls'): number[] {
+export function slowBert(model: TinyModel, ids: readonly number[], pooling: Pooling): number[] {
   const get = (name: string) => (model.tensors.get(model.prefix + name) as TensorSpec).data
   const norm = (x: number[], name: string) => {
     const mean = x.reduce((sum, value) => sum + value, 0) / x.length
@@ -29,7 +30,9 @@ export function slowBert(model: TinyModel, ids: readonly number[], pooling: 'mea
       'embeddings.LayerNorm',
     )
   })
+  let before = x
   for (let i = 0; i < LAYERS; i++) {
+    before = x
     const at = (part: string) => `${model.layer}.${i}.${model.names[part]}`
     const [q, k, v] = ['q', 'k', 'v'].map((part) => x.map((token) => linear(token, at(part))))
     const size = HIDDEN / HEADS
@@ -54,6 +57,7 @@ export function slowBert(model: TinyModel, ids: readonly number[], pooling: 'mea
     })
   }
   if (pooling === 'cls') return x[0]
+  if (pooling === 'last-two') x = x.map((token, a) => plus(token, before[a]))
   return x.reduce(plus).map((value) => value / x.length)
 }
 
