@@ -16,10 +16,11 @@ import { detect } from './detect.js'
 import { type FieldMap, fieldOf, synonymsText } from './fields.js'
 import { FORMATS, type Format, type FoundFormat } from './formats/format.js'
 import { LineSplitter } from './lines.js'
-import { RecordBuilder, TimeAgreement } from './records.js'
+import { RecordBuilder } from './records.js'
 import { RejectFile } from './rejects.js'
 import { type RecordKind, Refusal } from './rules.js'
 import { requireReadable, Source } from './source.js'
+import { mostTimes, TimeAgreement, type TimeRule } from './times.js'
 
 type Paths = string | readonly string[]
 
@@ -194,6 +195,10 @@ class ImportRun {
         format: this.options.format ?? 'auto',
         map: this.maps[kind],
       })
+      const builderOf = (times: TimeRule) => new RecordBuilder(kind, this.maps[kind], times)
+      if (kind !== 'items' && this.times.isOpen) {
+        this.times.decide(mostTimes(source.head, source.headIsAll, found, builderOf))
+      }
       const batch = new Batch(this.store, kind)
       let read = 0
       let rejected = 0
@@ -202,7 +207,7 @@ class ImportRun {
         rejected++
         rejects.add(path, kind, line, refusal)
       }
-      const builder = new RecordBuilder(kind, this.maps[kind], this.times)
+      const builder = builderOf(this.times)
       const reader = found.reader({
         refuse,
         record: (record) => {

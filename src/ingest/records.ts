@@ -1,7 +1,8 @@
 import type { Interaction, Item, Review } from '../types.js'
 import { AttributeCollector, type ColumnType } from './attributes.js'
 import { type FieldMap, type FieldName, makePlan, type Plan, REQUIRED, SYNONYMS } from './fields.js'
-import { ORDER_LIMIT, type RecordKind, Refusal } from './rules.js'
+import { type RecordKind, Refusal } from './rules.js'
+import type { TimeRule } from './times.js'
 import { isMissing, parseHelpful, parseId, parseText, parseTime, parseValue } from './values.js'
 
 /** One record as a reader hands it on: names and values side by side, nothing interpreted yet. */
@@ -21,26 +22,6 @@ export interface RecordTypes {
   interactions: Interaction
 }
 
-/** Whether times are dates or positions: the first accepted time of a project decides. */
-export class TimeAgreement {
-  private kind: 'date' | 'order' | undefined
-
-  constructor(known: 'date' | 'order' | 'none' = 'none') {
-    this.kind = known === 'none' ? undefined : known
-  }
-
-  /** @throws Refusal for a time of the other kind. Call it last: it takes the first time as the rule. */
-  accept(time: number | undefined, received: unknown): void {
-    if (time === undefined) return
-    const kind = time < ORDER_LIMIT ? 'order' : 'date'
-    if (this.kind === undefined) this.kind = kind
-    if (this.kind !== kind) {
-      const expected = this.kind === 'date' ? 'a date' : 'a position in the history'
-      throw new Refusal('time', `${expected}, like the other times of this project`, received)
-    }
-  }
-}
-
 // JSON records may come in many layouts. Beyond this many, plans are made anew: slower, but bounded memory.
 const MAX_PLANS = 1000
 
@@ -53,7 +34,7 @@ export class RecordBuilder<K extends RecordKind> {
   constructor(
     readonly kind: K,
     private readonly map: FieldMap,
-    private readonly times: TimeAgreement,
+    private readonly times: TimeRule,
   ) {}
 
   /** @throws Refusal */

@@ -28,8 +28,9 @@
  * - Times: a number below ORDER_LIMIT is a position in the person's history; then come seconds (below 1e11),
  *   milliseconds (1e14) and microseconds (1e17) since 1970. Dates are ISO 8601, 'YYYY/MM/DD' or Amazon's
  *   'MM DD, YYYY'; without a zone they are UTC. Refused: negative times, dates that do not exist, dates before
- *   1970-01-02 03:46:40 (their milliseconds would look like positions). One project holds dates or positions: the
- *   first accepted time decides, records of the other kind are refused.
+ *   1970-01-02 03:46:40 (their milliseconds would look like positions). One project holds dates or positions:
+ *   what it holds decides, and where it has none yet, what most times in the first 64 KiB of the first file with times
+ *   are; records of the other kind are refused.
  * - Helpful votes: 12, '1,234', or Amazon's [helpful, total].
  *
  * Attributes: every other field of the record, under its own name; nested objects by dotted names.

@@ -392,7 +392,7 @@ describe('times', () => {
     expect((await times('2024-02-29')).sink.interactions[0].time).toBe(Date.UTC(2024, 1, 29))
   })
 
-  test('the first accepted time decides between dates and positions; the odd ones are refused', async () => {
+  test('most of the first times decide between dates and positions, of as many the first; the odd ones are refused', async () => {
     const order = await times(1, 1393545600, 2, '2014-02-28')
     expect(order.sink.interactions.map(({ time }) => time)).toEqual([1, 2])
     expect(order.rejects).toMatchObject([
@@ -404,6 +404,21 @@ describe('times', () => {
       jsonLines({ user: '', item: 'i', time: 1 }, { user: 'u', item: 'i', time: 1393545600 }),
     )
     expect(refusedFirst.accepted).toBe(1)
+  })
+
+  test.each([
+    ['jsonl', (time: unknown, i: number) => jsonLines({ user: 'u', item: `i${i}`, time })],
+    ['csv', (time: unknown, i: number) => `${i === 0 ? 'user,item,time\n' : ''}u,i${i},${time}\n`],
+  ])('%s: one odd time among many is one refused record, wherever it stands', async (_, line) => {
+    for (const at of [0, 1, 5000]) {
+      const dates = Array.from({ length: 5001 }, (_, i) => (i === at ? 7 : 1393545600 + i))
+      const positions = Array.from({ length: 5001 }, (_, i) => (i === at ? 1393545600 : i))
+      for (const given of [dates, positions]) {
+        const { accepted, rejects } = await importContent('interactions', given.map(line).join(''))
+        expect(accepted).toBe(5000)
+        expect(rejects).toMatchObject([{ field: 'time', received: String(given[at]) }])
+      }
+    }
   })
 
   test('what the project already holds decides before the file does', async () => {
