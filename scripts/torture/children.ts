@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { processorTime } from './moments.js'
 import type { Said, StageCall } from './stages.js'
 import { Unavailable } from './test.js'
 
@@ -94,8 +95,10 @@ export interface StageRun {
   readonly acknowledged: number
   /** Seconds from the beginning to the end, or to the moment at which it was ended. */
   readonly seconds: number
-  /** Seconds of processor time from the beginning to the end; 0 if it did not get there. */
+  /** Seconds of processor time from the beginning to the end, other processes included; 0 if it did not get there. */
   readonly processor: number
+  /** Seconds of processor time before the beginning. */
+  readonly startup: number
   readonly failed: Extract<Said, { kind: 'failed' }> | undefined
   readonly ended: Ended
 }
@@ -119,6 +122,7 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
   const child = new Child(words[0], words.slice(1), disturbance.env)
   let began: number | undefined
   let end: number | undefined
+  let before = 0
   let processor = 0
   let acknowledged = 0
   let failed: StageRun['failed']
@@ -131,6 +135,7 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     }
     if (said.kind === 'begin') {
       began = performance.now()
+      before = processorTime(said.pid) ?? 0
       child.pid = said.pid
       disturbance.begun?.(child)
     }
@@ -139,7 +144,7 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     if (said.kind === 'failed') failed = said
     if (said.kind === 'end') {
       end = performance.now()
-      processor = said.processor
+      processor = (processorTime(child.pid as number) ?? 0) - before
     }
   })
   const { errorLine } = disturbance
@@ -152,6 +157,7 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
     acknowledged,
     seconds: began === undefined ? 0 : ((end ?? performance.now()) - began) / 1000,
     processor,
+    startup: before,
     failed,
     ended,
   }

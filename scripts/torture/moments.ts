@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Clock ticks a second in which Linux counts processor time. */
 const TICKS = 100
@@ -7,16 +7,32 @@ const CORES = 2
 /** Milliseconds by the clock after the moment, at random: so that waits for the disk are met as well. */
 const LATE = 30
 
-/** Seconds of processor time that a process has had, all its threads together; undefined once it is gone. */
+/**
+ * Seconds of processor time that a process has had, all its threads together and the processes that it started: graphs
+ * are built in one of their own. Undefined once it is gone.
+ */
 export function processorTime(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the program's name in brackets and may hold anything; count from the last bracket.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS
+    // Its own in user and system mode, and that of children that are over.
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+    return childrenOf(pid).reduce((sum, child) => sum + (processorTime(child) ?? 0), ticks / TICKS)
   } catch {
     return undefined
   }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    try {
+      const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim()
+      return children === '' ? [] : children.split(' ').map(Number)
+    } catch {
+      return [] // the thread has ended since
+    }
+  })
 }
 
 /**

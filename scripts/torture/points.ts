@@ -29,8 +29,12 @@ const TRACED = (held: string | undefined): readonly string[] => [
   ...(held === undefined ? [] : ['-e', `inject=${held}:delay_exit=${HELD}`]),
 ]
 
-/** Of each stage. */
+/** Of each stage: one of every name, and others of the same names at random. */
 const MOST_POINTS = 60
+
+/** What a call is made on, without the names and numbers that are drawn anew each time. */
+const nameOf = (line: string): string =>
+  line.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+\.\d+-[0-9a-f]{12}/g, '*').replace(/\d+/g, '#')
 
 /** Before that only the tracer's id is known, and killing the tracer sets the traced free. */
 const hasBegun = (child: Child): boolean => child.pid !== child.process.pid
@@ -50,9 +54,14 @@ class PointsTest {
     const chosen: { readonly stage: Stage; readonly point: number; readonly what: string }[] = []
     for (const stage of stages) {
       const all = (await this.pointsOf(stage)).map((what, point) => ({ stage, point, what }))
-      const some = shuffle(all, random).slice(0, short ? 1 : MOST_POINTS)
+      const mixed = shuffle(all, random)
+      const names = new Set<string>()
+      const isNew = ({ what }: { what: string }) => names.size < names.add(nameOf(what)).size
+      const first = mixed.filter(isNew)
+      const others = mixed.filter((point) => !first.includes(point))
+      const some = [...first, ...others].slice(0, short ? 1 : Math.max(MOST_POINTS, first.length))
       chosen.push(...some)
-      this.notes.push(`${stage}: ${some.length} of ${all.length} points`)
+      this.notes.push(`${stage}: ${some.length} of ${all.length} points, of ${first.length} names`)
       log(this.notes.at(-1) as string)
     }
     // In random order: a test that is interrupted has seen something of every stage.

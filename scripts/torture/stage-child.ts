@@ -84,11 +84,7 @@ async function run(): Promise<void> {
     say({ kind: 'waiting', pid: process.pid })
     await tracer()
   }
-  let before = process.cpuUsage()
-  const begin = () => {
-    before = process.cpuUsage()
-    say({ kind: 'begin', pid: process.pid })
-  }
+  const begin = () => say({ kind: 'begin', pid: process.pid })
   if (stage === 'import') begin() // making the project is part of it
   const shop = await Recommender.open(folder, { dtype, threads, create: stage === 'import' })
   try {
@@ -120,8 +116,7 @@ async function run(): Promise<void> {
         })
         break
     }
-    const { user, system } = process.cpuUsage(before)
-    say({ kind: 'end', processor: (user + system) / 1e6 })
+    say({ kind: 'end' })
   } finally {
     await shop.close()
   }

@@ -2,8 +2,9 @@ import { rmSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Child, COMMAND_LINE, type Ended, runStage, STAGE_CHILD } from './children.js'
-import type { Said, Stage } from './stages.js'
+import { Child, COMMAND_LINE, type Ended, runStage } from './children.js'
+import { afterWork } from './moments.js'
+import type { Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
 import { Trials } from './trials.js'
@@ -16,6 +17,8 @@ export const test: TortureTest = {
   run: (context) => new StopTest(context).run(),
 }
 
+/** Of each way to stop a stage. */
+const REPEATS = 3
 /** Seconds; in proportion more on a machine that has more to do than it has cores. */
 const WITHIN = 5
 const limit = (): number => WITHIN * Math.max(1, loadavg()[0] / cpus().length)
@@ -60,7 +63,7 @@ class StopTest {
 
   async run() {
     const started = performance.now()
-    const { short, stages, random } = this.context
+    const { short, stages, random, signal, log } = this.context
     for (const stage of stages) {
       const ways: Way[] = NAMES.flatMap((name) => [
         { through: 'library', name, times: 1 },
@@ -70,30 +73,33 @@ class StopTest {
       ])
       const chosen = short
         ? [ways[random.integer(ways.length)]]
-        : Array.from({ length: 5 }, () => ways).flat()
-      for (const way of chosen) await this.stop(stage, way)
-      this.context.log(`${stage}: stopped ${chosen.length} times`)
+        : Array.from({ length: REPEATS }, () => ways).flat()
+      for (const way of chosen) {
+        if (signal.aborted) break
+        await this.stop(stage, way)
+      }
+      log(`${stage}: ${JSON.stringify(this.counts)}`)
     }
     if (this.counts.inside < this.counts.stops / 2) this.complaints.push('Too few signals came in time.')
     const none = ['late', 'aborts', 'left', 'mismatched']
-    const notes = [
+    const notes = signal.aborted ? ['interrupted before its end'] : []
+    notes.push(
       `The slowest stop took ${this.slowest.toFixed(1)} s; ${this.killed} killed themselves, asked twice.`,
-    ]
+    )
     return lineOf('stop', started, this.counts, none, this.complaints, notes)
   }
 
   private async stop(stage: Stage, way: Way): Promise<void> {
-    this.context.signal.throwIfAborted()
     const { through, name, times } = way
     const what = `${stage}, ${through}, ${name} ${times === 1 ? 'once' : 'twice'}`
     const folder = join(this.context.work, `${stage}-${this.counts.stops++}`)
     await this.trials.project(stage, 'int8', folder)
-    const { seconds, state } = await this.trials.reference(stage, 'int8')
-    const delay = this.context.random.next() * 0.7 * seconds
+    const { processor, startup, state } = await this.trials.reference(stage, 'int8')
+    const moment = this.context.random.next() * 0.7 * processor
     const { ended, after, acknowledged } =
       through === 'library'
-        ? await this.stopLibrary(stage, folder, name, delay)
-        : await this.stopCommand(stage, folder, way, delay)
+        ? await this.stopLibrary(stage, folder, name, moment)
+        : await this.stopCommand(stage, folder, way, startup + moment)
     const byItself = ended.code === 130 || ended.signal === name
     const gaveUp = times === 2 && ended.signal === 'SIGKILL'
     if (ended.code === 0) return void rmSync(folder, { recursive: true, force: true })
@@ -129,14 +135,14 @@ class StopTest {
   }
 
   /** SIGINT and SIGTERM fire the AbortSignal that the child gave to the library. */
-  private async stopLibrary(stage: Stage, folder: string, name: Way['name'], delay: number) {
+  private async stopLibrary(stage: Stage, folder: string, name: Way['name'], moment: number) {
     let at = Number.POSITIVE_INFINITY
     const run = await runStage(this.trials.call(stage, 'int8', folder), {
       begun: (child) => {
-        setTimeout(() => {
+        afterWork(child.pid as number, moment, this.context.random.next(), () => {
           at = performance.now()
           child.kill(name)
-        }, delay * 1000)
+        })
       },
     })
     return {
@@ -146,42 +152,24 @@ class StopTest {
     }
   }
 
-  private async stopCommand(stage: Stage, folder: string, { name, times }: Way, delay: number) {
+  private async stopCommand(stage: Stage, folder: string, { name, times }: Way, moment: number) {
     const args = COMMANDS[stage]?.(this.trials, folder)
     if (args === undefined) throw new Error(`no command for ${stage}`)
     const child = new Child(process.execPath, [COMMAND_LINE, ...args, '--dir', folder])
-    const [, startup] = [await wait(delay * 1000), await startupSeconds()]
-    await wait(startup * 1000)
-    const at = performance.now()
-    child.kill(name)
-    if (times === 2) {
+    let at = Number.POSITIVE_INFINITY
+    afterWork(child.pid as number, moment, this.context.random.next(), async () => {
+      at = performance.now()
+      child.kill(name)
+      if (times === 1) return
       await wait(300)
       child.kill(name)
-    }
+    })
     const ended: Ended = await child.ended
-    return { ended, after: (performance.now() - at) / 1000, acknowledged: 0 }
+    return { ended, after: Math.max(0, (performance.now() - at) / 1000), acknowledged: 0 }
   }
 
   private complain(what: string, folder: string, fact: string): void {
     this.complaints.push(`${what}: ${folder} ${fact}`)
     this.context.log(this.complaints.at(-1) as string)
   }
-}
-
-let startup: Promise<number> | undefined
-
-/** How long a process takes here until it begins with the work itself. */
-function startupSeconds(): Promise<number> {
-  startup ??= (async () => {
-    const started = performance.now()
-    const nowhere = join('/nonexistent', 'project')
-    const call = JSON.stringify({ stage: 'encode', folder: nowhere, dtype: 'int8', size: 'brief' })
-    const child = new Child(process.execPath, [STAGE_CHILD, call])
-    child.onLine((line) => {
-      if ((JSON.parse(line) as Said).kind !== 'failed') throw new Error(line)
-    })
-    await child.ended
-    return (performance.now() - started) / 1000
-  })()
-  return startup
 }

@@ -14,6 +14,8 @@ export interface Reference {
   readonly seconds: number
   /** Seconds of processor time: what the stage takes however much else the machine has to do. */
   readonly processor: number
+  /** The same, of a process before it begins with the stage. */
+  readonly startup: number
 }
 
 /** Projects to disturb, and what they are compared with. Made once for all tests of a run, and removed at its end. */
@@ -65,11 +67,13 @@ export class Trials {
 
   private async calmRun(stage: Stage, dtype: Dtype, folder: string): Promise<Reference> {
     await this.project(stage, dtype, folder)
-    const { finished, failed, ended, seconds, processor } = await runStage(this.call(stage, dtype, folder))
+    const { finished, failed, ended, seconds, processor, startup } = await runStage(
+      this.call(stage, dtype, folder),
+    )
     if (!finished) throw new Error(`${stage}, undisturbed, failed: ${failed?.fact ?? ended.stderr}`)
     const state = stateOf(folder)
     if (state.faults.length > 0) throw new Error(`${stage}, undisturbed, left ${state.faults.join(', ')}.`)
     if (stage === 'train' && state.adapter === 'none') throw new Error('The training published no adapter.')
-    return { state, seconds, processor }
+    return { state, seconds, processor, startup }
   }
 }

@@ -18,8 +18,8 @@ const MAX_DEPTH = 32
 /** Exporters write one file beside the model; some write one per tensor. */
 const MAX_LOCATIONS = 10_000
 const MAX_LOCATION_BYTES = 4096
-/** An encoder of 24 layers has some 50,000. Beyond this a file only wastes time. */
-const MAX_FIELDS = 2_000_000
+/** An encoder of 24 layers has some 50,000. Beyond this a file only wastes time: these take some 20 ms. */
+const MAX_FIELDS = 500_000
 
 /**
  * The files beside an ONNX file that hold its weights, as absolute paths. The file is walked through with its
