@@ -97,7 +97,8 @@ class Opener {
 
   constructor(trace: string) {
     const program = fileURLToPath(new URL('./hostile-child.js', import.meta.url))
-    const traced = ['-f', '--seccomp-bpf', '-qq', '-e', 'trace=open,openat,openat2', '-o', trace]
+    // -y tells what was opened in the end: the name of a link says nothing.
+    const traced = ['-f', '-y', '--seccomp-bpf', '-qq', '-e', 'trace=open,openat,openat2', '-o', trace]
     this.child = new Talker('strace', [...traced, process.execPath, '--expose-gc', program], (line) =>
       this.waiting?.(JSON.parse(line) as HostileAnswer),
     )

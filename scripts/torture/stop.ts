@@ -24,10 +24,11 @@ const WITHIN = 5
 const limit = (): number => WITHIN * Math.max(1, loadavg()[0] / cpus().length)
 
 const NAMES = ['SIGINT', 'SIGTERM'] as const
+const TIMES = [1, 2] as const
 type Way = {
   readonly through: 'command line' | 'library'
   readonly name: (typeof NAMES)[number]
-  readonly times: 1 | 2
+  readonly times: (typeof TIMES)[number]
 }
 
 /** The commands in which the stages run; an upsert is over at once, and a compaction runs behind a question. */
@@ -66,9 +67,9 @@ class StopTest {
     const { short, stages, random, signal, log } = this.context
     for (const stage of stages) {
       const ways: Way[] = NAMES.flatMap((name) => [
-        { through: 'library', name, times: 1 },
+        ...TIMES.map((times) => ({ through: 'library', name, times }) as const),
         ...(stage in COMMANDS
-          ? ([1, 2] as const).map((times) => ({ through: 'command line', name, times }) as const)
+          ? TIMES.map((times) => ({ through: 'command line', name, times }) as const)
           : []),
       ])
       const chosen = short
@@ -98,7 +99,7 @@ class StopTest {
     const moment = this.context.random.next() * 0.7 * processor
     const { ended, after, acknowledged } =
       through === 'library'
-        ? await this.stopLibrary(stage, folder, name, moment)
+        ? await this.stopLibrary(stage, folder, way, moment)
         : await this.stopCommand(stage, folder, way, startup + moment)
     const byItself = ended.code === 130 || ended.signal === name
     const gaveUp = times === 2 && ended.signal === 'SIGKILL'
@@ -135,13 +136,13 @@ class StopTest {
   }
 
   /** SIGINT and SIGTERM fire the AbortSignal that the child gave to the library. */
-  private async stopLibrary(stage: Stage, folder: string, name: Way['name'], moment: number) {
+  private async stopLibrary(stage: Stage, folder: string, { name, times }: Way, moment: number) {
     let at = Number.POSITIVE_INFINITY
     const run = await runStage(this.trials.call(stage, 'int8', folder), {
       begun: (child) => {
         afterWork(child.pid as number, moment, this.context.random.next(), () => {
           at = performance.now()
-          child.kill(name)
+          void send(child, name, times)
         })
       },
     })
@@ -157,12 +158,9 @@ class StopTest {
     if (args === undefined) throw new Error(`no command for ${stage}`)
     const child = new Child(process.execPath, [COMMAND_LINE, ...args, '--dir', folder])
     let at = Number.POSITIVE_INFINITY
-    afterWork(child.pid as number, moment, this.context.random.next(), async () => {
+    afterWork(child.pid as number, moment, this.context.random.next(), () => {
       at = performance.now()
-      child.kill(name)
-      if (times === 1) return
-      await wait(300)
-      child.kill(name)
+      void send(child, name, times)
     })
     const ended: Ended = await child.ended
     return { ended, after: Math.max(0, (performance.now() - at) / 1000), acknowledged: 0 }
@@ -172,4 +170,12 @@ class StopTest {
     this.complaints.push(`${what}: ${folder} ${fact}`)
     this.context.log(this.complaints.at(-1) as string)
   }
+}
+
+/** Once, or again after the moment that somebody takes who sees nothing happen. */
+async function send(child: Child, name: Way['name'], times: Way['times']): Promise<void> {
+  child.kill(name)
+  if (times === 1) return
+  await wait(300)
+  child.kill(name)
 }
