@@ -1,6 +1,6 @@
 import { clusterNames, kMeans, nearestCentres, WordCounts } from '../cluster/index.js'
 import { TextrecError, throwIfAborted } from '../errors.js'
-import { words } from '../evaluate/index.js'
+import { PLAIN_WORDS, type ToWords, toWords } from '../evaluate/index.js'
 import { matrix } from '../math/matrix.js'
 import { integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
 import { itemDocument, reviewDocument } from '../profile/documents.js'
@@ -201,6 +201,8 @@ function tellingWords(
   { signal, onProgress }: LongOptions,
 ): string[][] {
   const counts = new WordCounts(clusters)
+  // In few items no word is common enough to be told by its count: of English it is known which ones say nothing.
+  const wordsOf = toWords({ ...PLAIN_WORDS, stopWords: true })
   const people = new Map<string, Set<string>>()
   const later: { readonly cluster: number; readonly words: ReadonlySet<string> }[] = []
   for (let from = 0; from < keys.length; from += ITEMS_AT_A_TIME) {
@@ -210,9 +212,9 @@ function tellingWords(
     const placeOf = new Map(Array.from(part, (key, i) => [key, from + i]))
     for (const item of store.itemSources(part)) {
       const cluster = of[placeOf.get(item.key) as number]
-      const own = words(itemDocument(item))
+      const own = wordsOf(itemDocument(item))
       if (own.length > 0) counts.add(cluster, own)
-      else later.push({ cluster, words: reviewWords(item, people) })
+      else later.push({ cluster, words: reviewWords(item, wordsOf, people) })
     }
   }
   for (const { cluster, words: said } of later) {
@@ -225,10 +227,14 @@ function tellingWords(
 }
 
 /** The words of an item's reviews; notes in `people` who has used which. */
-function reviewWords({ reviews }: ItemSource, people: Map<string, Set<string>>): ReadonlySet<string> {
+function reviewWords(
+  { reviews }: ItemSource,
+  wordsOf: ToWords,
+  people: Map<string, Set<string>>,
+): ReadonlySet<string> {
   const all = new Set<string>()
   for (const review of reviews) {
-    for (const word of words(reviewDocument(review))) {
+    for (const word of wordsOf(reviewDocument(review))) {
       all.add(word)
       const users = people.get(word) ?? new Set<string>()
       if (users.size < FEWEST_PEOPLE) people.set(word, users.add(review.userId))

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { PLAIN_WORDS, toWords } from '#src/evaluate/index.js'
 import { writeTinyModel } from '../../dist/scripts/toys/tiny-folder.js'
 import { ITEMS, REVIEWS, temporaryFolder } from './shelf.js'
 
@@ -38,6 +39,9 @@ test('alike items share a cluster, which filters and caps can use', async () => 
   expect(all.size).toBe(13)
   for (const id of ['guitar-2', 'guitar-3', 'guitar-4']) expect(all.get(id)).toBe(all.get('guitar-1'))
   expect(all.get('kitchen-1')).not.toBe(all.get('guitar-1'))
+  const told = report.clusters.flatMap(({ name, words }) => [...name.split(' '), ...words])
+  const speaking = toWords({ ...PLAIN_WORDS, stopWords: true })
+  expect(told.filter((word) => speaking(word).length === 0)).toEqual([])
   // The banjo of a single review: its words are in no name.
   expect(JSON.stringify(report)).not.toContain('banjo')
   const { items } = await shop.recommend({
