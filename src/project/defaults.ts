@@ -118,7 +118,11 @@ export interface Boost {
 export interface RuleOptions extends AskOptions {
   /** Leave out what the person has, and what `likes` and `dislikes` name. */
   readonly excludeSeen: boolean
-  /** 0 takes the best; towards 1, items unlike those already taken (maximal marginal relevance). */
+  /**
+   * 0 takes the best; towards 1, items unlike those already taken (maximal marginal relevance). It chooses from more
+   * items the longer the list, and the score orders what it chose: so a short list need not be the beginning of a long
+   * one. To show a list page by page, ask for all of it at once. The same holds for what is popular, which is varied.
+   */
   readonly diversity: number
   /** At most so many items per value of an attribute. */
   readonly atMostPer: OneOrMore<Cap> | undefined

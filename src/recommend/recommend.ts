@@ -33,7 +33,10 @@ const DEPTH = 50
 const DEEPENING = 16
 /** Rules that pass over items need more to choose from. */
 const DEPTH_WITH_RULES = 200
-/** What popularity gives somebody without any signal is spread out at least so much. */
+/**
+ * What popularity gives somebody without any signal is spread out at least so much. Scores descend all the same, so a short
+ * list is not the beginning of a long one: whatever is passed over for variety has to come in before others some time.
+ */
 const POPULAR_DIVERSITY = 0.3
 
 /**
