@@ -29,6 +29,8 @@ export interface FamilyData extends Pairs {
    */
   readonly vectorsWithout?: readonly Matrix[]
   readonly words?: WordTexts
+  /** What parameters of these names start from, of a model that learned elsewhere. */
+  readonly pretrained?: Weights
 }
 
 /** The words of each item's text, as rows of a table of word vectors. */

@@ -6,6 +6,7 @@ import { nativeStep } from '../onnx/worker-server.js'
 import { meanNdcg, rankerOf, type Scorer, type TestCase } from '../ranking.js'
 import type { FamilyData, FamilyModel, Pairs, Weights } from './family.js'
 import type { FamilyOptions } from './options.js'
+import { averagedWith, startingFrom } from './pretrained.js'
 
 /** What one pass over the pairs came to. */
 export interface EpochRecord {
@@ -45,10 +46,13 @@ export async function trainFamily(
   options: FamilyOptions,
   { signal, onEpoch }: LoopHooks,
 ): Promise<Trained> {
-  const { seed, threads, device, epochs, patience, learningRate, weightDecay, clipNorm } = options
+  const { seed, threads, device, epochs, patience, learningRate, weightDecay, clipNorm, keep } = options
+  const { pretrained = {} } = data
   const asked = wantedPairs(validation)
   const adam = { weightDecay, clipNorm }
-  const training = await nativeStep(() => Training.create(model.training, { seed, threads, device, adam }))
+  const started = startingFrom(model.training, pretrained)
+  const training = await nativeStep(() => Training.create(started, { seed, threads, device, adam }))
+  const learned = async () => averagedWith(await nativeStep(() => training.weights()), pretrained, keep)
   const { name: graph, loss } = model.evaluation ?? model.training
   const forward =
     asked.users.length === 0
@@ -75,7 +79,7 @@ export async function trainFamily(
       if (validation.length === 0) {
         curve.push({ epoch, loss: mean })
       } else {
-        const weights = await nativeStep(() => training.weights())
+        const weights = await learned()
         // The same draws in every epoch, so that the curve shows the model and not the draws.
         const validationLoss =
           forward && (await meanLoss(forward, weights, model.batches(asked, random(seed + 2))))
@@ -85,7 +89,7 @@ export async function trainFamily(
       }
       onEpoch(curve[curve.length - 1])
     }
-    const weights = best?.weights ?? (await nativeStep(() => training.weights()))
+    const weights = best?.weights ?? (await learned())
     return { weights, epochs: best?.epochs ?? epochs, ndcg: best?.ndcg, curve }
   } finally {
     await nativeStep(() => training.close())

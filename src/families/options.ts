@@ -32,6 +32,8 @@ export interface FamilyOptions {
   readonly loss: 'bce' | 'mse'
   /** What a sequence model knows an item by: its text, an ID embedding of its own, or both. */
   readonly inputs: 'both' | 'text' | 'ids'
+  /** Hidden numbers of the perceptron through which a sequence model reads text; 0: twice `factors`. */
+  readonly hidden: number
   /** Events that a sequence model reads: the newest ones. */
   readonly length: number
   /** Heads of attention; `factors` is a multiple of it. */
@@ -39,6 +41,8 @@ export interface FamilyOptions {
   readonly dropout: number
   /** Share of IDs hidden in each step of a model that has text too. */
   readonly idDropout: number
+  /** Share of what a pretrained model started from in the weights that score; 0 keeps what was learned here alone. */
+  readonly keep: number
   /** Likes, at most, that a person is known by while meta-learning. */
   readonly support: number
   /** Steps by which meta-learning adapts a person. */
@@ -68,10 +72,12 @@ export const FAMILY_OPTIONS: OptionTable<FamilyOptions> = {
   start: choice('fine-tuned', ['fine-tuned', 'frozen', 'random']),
   loss: choice('bce', ['bce', 'mse']),
   inputs: choice('both', ['both', 'text', 'ids']),
+  hidden: integer(0, 0, 8192),
   length: integer(32, 2, 1024),
   heads: integer(2, 1, 64),
   dropout: number(0.3, 0, 0.9),
   idDropout: number(0.3, 0, 1),
+  keep: number(0, 0, 1),
   support: integer(8, 1, 256),
   innerSteps: integer(3, 1, 100),
   words: integer(100, 5, 10_000),

@@ -6,7 +6,7 @@ import { resolveOptions } from '../options.js'
 import { type FitContext, type RankerRecipe, rankerOf } from '../ranking.js'
 import type { InteractionTable, Matrix, Person, Ranker } from '../types.js'
 import { FAMILIES, type FamilyName } from './catalogue.js'
-import type { Family, FamilyData, WordTexts } from './family.js'
+import type { Family, FamilyData, Weights, WordTexts } from './family.js'
 import type { EpochRecord } from './loop.js'
 import { FAMILY_OPTIONS, type FamilyOptions } from './options.js'
 import type { TrainAnswer, TrainRequest } from './worker.js'
@@ -35,6 +35,8 @@ export interface FamilyRecipeOptions {
   /** Settings that are kept from validation: FAMILY_OPTIONS has them all. */
   readonly options?: Partial<FamilyOptions>
   readonly vectors?: StartVectors
+  /** See `FamilyData.pretrained`. */
+  readonly pretrained?: Weights
   /** For families that read words. @param length of a text, in words */
   readonly words?: (length: number) => Promise<WordTexts>
   /** Is told what was tried, with loss, validation loss and NDCG of each epoch. */
@@ -48,7 +50,7 @@ export interface FamilyRecipeOptions {
  * @throws OPTION_UNKNOWN or OPTION_INVALID at once; from fit: NOT_ENOUGH_DATA without interactions, ABORTED
  */
 export function familyRecipe(family: FamilyName, given: FamilyRecipeOptions = {}): RankerRecipe {
-  const { name = family, vectors, words, onTrials } = given
+  const { name = family, vectors, words, pretrained, onTrials } = given
   const { defaults, candidates, needsVectors, needsWords } = FAMILIES[family] as Family
   const base = resolveOptions(name, FAMILY_OPTIONS, { ...defaults, ...given.options })
   if (needsVectors?.(base) && vectors === undefined) {
@@ -68,10 +70,8 @@ export function familyRecipe(family: FamilyName, given: FamilyRecipeOptions = {}
       try {
         const options = { ...base, seed: context.seed }
         const texts = needsWords ? await words?.(base.words) : undefined
-        return await new Fit(name, family, options, context, { vectors: useful, words: texts }, worker).best(
-          lines,
-          onTrials,
-        )
+        const known = { vectors: useful, words: texts, pretrained }
+        return await new Fit(name, family, options, context, known, worker).best(lines, onTrials)
       } catch (error) {
         await worker.close()
         throw error
@@ -86,7 +86,7 @@ class Fit {
     private readonly family: FamilyName,
     private readonly base: FamilyOptions,
     private readonly context: FitContext,
-    private readonly known: { readonly vectors?: StartVectors; readonly words?: WordTexts },
+    private readonly known: Pick<FamilyData, 'words' | 'pretrained'> & { readonly vectors?: StartVectors },
     private readonly worker: WorkerClient,
   ) {}
 
@@ -161,9 +161,9 @@ class Fit {
     }
     const { userIds, itemIds, timeKind } = table
     const sizes = { people: userIds.length, items: itemIds.length }
-    const { words } = this.known
+    const { words, pretrained } = this.known
     if (words !== undefined) requireSameDimension(words.tokens.length, itemIds.length * words.length)
-    return { ...sizes, ...distinctPairs(table), timeKind, vectors, vectorsWithout, words }
+    return { ...sizes, ...distinctPairs(table), timeKind, vectors, vectorsWithout, words, pretrained }
   }
 }
 

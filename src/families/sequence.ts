@@ -40,6 +40,8 @@ function dropoutsOf({ name, loss }: TrainingModel): string[] {
       if (fed.startsWith('dropout')) names.push(fed)
       return graph.input(fed, type, size)
     },
+    rows: (table, [_rows, ...size], _initial, _index, count) =>
+      graph.input(`w:${table}`, 'float32', [count, ...size]),
   })
   return names
 }
@@ -47,7 +49,7 @@ function dropoutsOf({ name, loss }: TrainingModel): string[] {
 function shapeOf(
   name: string,
   { vectors }: FamilyData,
-  { factors, layers, heads, length, inputs }: FamilyOptions,
+  { factors, hidden, layers, heads, length, inputs }: FamilyOptions,
   warm: number,
 ): AdapterShape {
   if (factors % heads !== 0) {
@@ -60,7 +62,7 @@ function shapeOf(
   return {
     textDim: inputs === 'ids' ? 0 : vectors!.dim,
     dim: factors,
-    hidden: 2 * factors,
+    hidden: hidden === 0 ? 2 * factors : hidden,
     layers,
     heads,
     length,

@@ -1,81 +1,170 @@
-import { existsSync } from 'node:fs'
-import { Adapter, adapterScorer } from '../adapter/index.js'
+import { type Adapter, adapterScorer } from '../adapter/index.js'
 import { fusedScorer } from '../collaborative/index.js'
-import { TextrecError } from '../errors.js'
 import { textMeanScorer } from '../evaluate/index.js'
+import { type FamilyOptions, familyRecipe } from '../families/index.js'
 import { matrix, row } from '../math/matrix.js'
 import { type FitContext, type RankerRecipe, rankerOf, type Scorer } from '../ranking.js'
-import { Store } from '../store/index.js'
-import { catalogPath } from '../store/open.js'
-import type { InteractionTable, Matrix } from '../types.js'
+import type { Matrix } from '../types.js'
+import { cautiousChoice } from './cautious-choice.js'
 import { chooseDecay } from './decay-choice.js'
 import type { EvaluationInputs } from './evaluation-inputs.js'
 import type { MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
-import { liveState } from './live-index.js'
-import { adapterFolder } from './serving-model.js'
+import { openSources } from './transfer-sources.js'
 
 /**
- * Transfer between domains: what was learnt on other catalogues, used on this one as it is. Every item is new to those
- * adapters, which know it by its text and by the items of their own catalogue that are near to it.
- * - transfer: their scores alone, the mean of them where there are several (zero-shot).
- * - transfer-guarded: frozen text of this catalogue, and so much of them as validation likes; none where they hurt.
+ * Transfer between domains: what was learnt on other catalogues, used on this one.
+ * - transfer: as it is (zero-shot). Every item is new to those adapters, which know it by its text and by the items of
+ *   their own catalogue that are near to it. Of several, the mean of their scores.
+ * - transfer-guarded: frozen text of this catalogue, and so much of that as validation likes: nothing unless it helps
+ *   beyond doubt.
+ * - transfer-fused: the same beside an adapter that was trained here.
+ * - transfer-tuned: trained further here from its weights, in its own whitening, with IDs beside them: `sasrec` that does
+ *   not start from nothing. Of several, from the one that finds most on validation as it is.
+ * - transfer-averaged: halfway between its weights and those.
  */
 export const TRANSFER_MODELS = {
-  transfer: (inputs) => transferRecipe('transfer', inputs, async (transfer) => transfer),
-  'transfer-guarded': (inputs) => transferRecipe('transfer-guarded', inputs, guarded),
+  transfer: (inputs) => asItIs(inputs),
+  'transfer-guarded': (inputs) => beside('transfer-guarded', inputs, frozenText, { seedless: true }),
+  'transfer-fused': (inputs) => beside('transfer-fused', inputs, ownAdapter),
+  'transfer-tuned': tuned('transfer-tuned'),
+  'transfer-averaged': tuned('transfer-averaged', { keep: 0.5 }),
 } as const satisfies { readonly [name: string]: MakeRecipe }
 
-/** Makes the scorer of some texts, alone or with others beside it. */
+/** Gentler than a training from nothing, which would forget the start in its first epoch. */
+const TUNING_RATE = 5e-4
+
+/** Makes the scorer of some texts. */
 type Made = (texts: Matrix) => Promise<Scorer>
 
-function transferRecipe(
-  name: string,
-  inputs: EvaluationInputs,
-  combine: (transfer: Made, context: FitContext, inputs: EvaluationInputs) => Promise<Made>,
-): RankerRecipe {
+function asItIs(inputs: EvaluationInputs): RankerRecipe {
   return {
-    name,
+    name: 'transfer',
     seedless: true,
-    fit: async (context) => {
-      const adapters = await openSources(inputs)
-      const close = async () => {
-        for (const adapter of adapters) await adapter.close()
-      }
-      try {
-        const { itemIds } = context.training
-        const transfer: Made = async (texts) => {
-          const scorers: Scorer[] = []
-          for (const adapter of adapters) scorers.push(await adapterScorer(adapter, texts, asNew(itemIds)))
-          return meanOf(name, scorers)
-        }
-        const made = await combine(transfer, context, inputs)
-        const scorer = await made(await inputs.vectors(context.training))
-        return { ...rankerOf(scorer), name, close }
-      } catch (error) {
-        await close()
-        throw error
-      }
-    },
+    fit: (context) =>
+      withSources(inputs, async (adapters, close) => {
+        const scorer = await zeroShot(adapters, context)(await inputs.vectors(context.training))
+        return { ...rankerOf(scorer), close }
+      }),
   }
 }
 
-/** Text as well as it can be without transfer, and transfer beside it, in shares that validation chooses. */
-async function guarded(transfer: Made, context: FitContext, inputs: EvaluationInputs): Promise<Made> {
-  const { fitting, training, validation } = context
-  const all = new Uint8Array(training.itemIds.length).fill(1)
-  const known = await inputs.vectors(fitting)
-  const decay = await chooseDecay(known, validation)
-  const parts = async (texts: Matrix) => ({
-    text: await textMeanScorer('frozen', texts, decay),
-    other: { ...(await transfer(texts)), known: all },
+/** What there is here: one that validation may judge, and one for use. */
+type MakeOwn = (
+  context: FitContext,
+  inputs: EvaluationInputs,
+) => Promise<{ readonly judged: Made; readonly final: Made }>
+
+/** What there is here, and what was learnt elsewhere beside it, in a share that validation is sure of. */
+function beside(
+  name: string,
+  inputs: EvaluationInputs,
+  makeOwn: MakeOwn,
+  also: { readonly seedless?: true } = {},
+): RankerRecipe {
+  return {
+    name,
+    ...also,
+    fit: (context) =>
+      withSources(inputs, async (adapters, close) => {
+        const { training, fitting, validation, seed } = context
+        const transfer = zeroShot(adapters, context)
+        const all = new Uint8Array(training.itemIds.length).fill(1)
+        const own = await makeOwn(context, inputs)
+        const parts = async (text: Made, texts: Matrix) => ({
+          text: await text(texts),
+          other: { ...(await transfer(texts)), known: all },
+        })
+        const { text, other } = await parts(own.judged, await inputs.vectors(fitting))
+        const trials = await judgeFusions([text], other, validation, 'ndcg')
+        await text.close?.()
+        const { share } = cautiousChoice(trials, trials[0], seed)
+        const final = await parts(own.final, await inputs.vectors(training))
+        return {
+          ...rankerOf(fusedScorer(name, final.text, final.other, share)),
+          close: async () => {
+            await final.text.close?.()
+            await close()
+          },
+        }
+      }),
+  }
+}
+
+const frozenText: MakeOwn = async ({ fitting, validation }, inputs) => {
+  const decay = await chooseDecay(await inputs.vectors(fitting), validation)
+  const made: Made = (texts) => textMeanScorer('frozen', texts, decay)
+  return { judged: made, final: made }
+}
+
+const ownAdapter: MakeOwn = async (context, inputs) => {
+  const { adapter, judged } = await inputs.adapters(context)
+  const scorerOf =
+    (trained: Adapter): Made =>
+    (texts) =>
+      adapterScorer(trained, texts, context.training.itemIds)
+  return { judged: scorerOf(judged), final: scorerOf(adapter) }
+}
+
+/** The network of the source, its weights as a start. */
+function tuned(name: string, settings: Partial<FamilyOptions> = {}): MakeRecipe {
+  return (inputs) => ({
+    name,
+    fit: (context) =>
+      withSources(inputs, async (adapters, close) => {
+        const { shape, weights, whitening } = (await mostUseful(adapters, context, inputs)).parts.fitted
+        await close()
+        // Its IDs are of other items.
+        const { 'item.ids': _, ...pretrained } = weights
+        const { dim: factors, hidden, layers, heads, length } = shape
+        const { threads, training } = inputs
+        const sizes = { factors, hidden, layers, heads, length }
+        return familyRecipe('sasrec', {
+          name,
+          options: { ...sizes, learningRate: TUNING_RATE, threads, epochs: training.epochs, ...settings },
+          pretrained,
+          vectors: (table) => inputs.whitened(table, whitening),
+        }).fit(context)
+      }),
   })
-  const { text, other } = await parts(known)
-  const { share } = bestTrial(await judgeFusions([text], other, validation, 'ndcg'))
-  await text.close?.()
+}
+
+async function mostUseful(
+  adapters: readonly Adapter[],
+  context: FitContext,
+  inputs: EvaluationInputs,
+): Promise<Adapter> {
+  if (adapters.length === 1) return adapters[0]
+  const texts = await inputs.vectors(context.fitting)
+  const scorers: Scorer[] = []
+  for (const adapter of adapters) scorers.push(await zeroShot([adapter], context)(texts))
+  const trials = await judgeFusions(scorers, undefined, context.validation, 'ndcg')
+  return adapters[trials.indexOf(bestTrial(trials))]
+}
+
+/** Opens the sources, and closes them if what is made of them fails; otherwise that is left to `close`. */
+async function withSources<T>(
+  inputs: EvaluationInputs,
+  make: (adapters: readonly Adapter[], close: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const adapters = await openSources(inputs)
+  const close = async () => {
+    for (const adapter of adapters) await adapter.close()
+  }
+  try {
+    return await make(adapters, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function zeroShot(adapters: readonly Adapter[], { training }: FitContext): Made {
   return async (texts) => {
-    const final = await parts(texts)
-    return fusedScorer('transfer-guarded', final.text, final.other, share)
+    const scorers: Scorer[] = []
+    for (const adapter of adapters)
+      scorers.push(await adapterScorer(adapter, texts, asNew(training.itemIds), 'transfer'))
+    return meanOf(scorers)
   }
 }
 
@@ -85,9 +174,9 @@ function asNew(itemIds: readonly string[]): string[] {
 }
 
 /** [people, items] the mean of z-scores, person by person: adapters have scales of their own. */
-function meanOf(name: string, scorers: readonly Scorer[]): Scorer {
+function meanOf(scorers: readonly Scorer[]): Scorer {
   if (scorers.length === 1) return scorers[0]
-  const { itemCount } = scorers[0]
+  const { name, itemCount } = scorers[0]
   return {
     name,
     itemCount,
@@ -107,71 +196,4 @@ function addStandardised(target: Float32Array, scores: Float32Array): void {
   const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length
   const scale = variance > 0 ? 1 / Math.sqrt(variance) : 0
   for (let i = 0; i < scores.length; i++) target[i] += (scores[i] - mean) * scale
-}
-
-/**
- * The adapters that serve in other projects.
- * @throws OPTION_INVALID where none is named or one has no adapter, FINGERPRINT_MISMATCH for one of another encoder,
- *   LEAK_FOUND for one that has learnt from what is asked here
- */
-async function openSources(inputs: EvaluationInputs): Promise<Adapter[]> {
-  const { split, textSpace, threads, transferFrom } = inputs
-  if (transferFrom.length === 0) {
-    throw new TextrecError(
-      'OPTION_INVALID',
-      'evaluate: transfer needs a project to transfer from.',
-      'Name one or more that were trained: --transfer-from FOLDER, or option transferFrom.',
-    )
-  }
-  const folders = transferFrom.map((directory) => sourceFolder(directory, textSpace, split.table))
-  const adapters: Adapter[] = []
-  for (const folder of folders) adapters.push(await Adapter.load(folder, { threads }))
-  return adapters
-}
-
-/** Where the adapter of another project is. */
-function sourceFolder(directory: string, textSpace: string, table: InteractionTable): string {
-  if (!existsSync(catalogPath(directory))) {
-    throw new TextrecError(
-      'PROJECT_MISSING',
-      `There is no textrec project in ${directory}.`,
-      'Check option transferFrom.',
-    )
-  }
-  const store = Store.open(directory)
-  try {
-    const model = liveState(store)?.model
-    if (model?.adapter === undefined) {
-      throw new TextrecError(
-        'OPTION_INVALID',
-        `No adapter is published in ${directory}.`,
-        "Run 'textrec train' there first.",
-      )
-    }
-    if (model.textSpace !== textSpace) {
-      throw new TextrecError(
-        'FINGERPRINT_MISMATCH',
-        `The adapter in ${directory} was trained on vectors of ${model.textSpace}, this project has ${textSpace}.`,
-        'Index both with the same encoder and number format, and train again.',
-      )
-    }
-    requireOtherPeople(directory, store.interactions(), table)
-    return adapterFolder(store.directory, model.id)
-  } finally {
-    store.close()
-  }
-}
-
-/** Whoever took the same things in both has taught that adapter what is to be found here. */
-function requireOtherPeople(directory: string, other: InteractionTable, own: InteractionTable): void {
-  const pairsOf = ({ items, itemIds, userIds, users }: InteractionTable) =>
-    Array.from(users, (user, row) => JSON.stringify([userIds[user], itemIds[items[row]]]))
-  const theirs = new Set(pairsOf(other))
-  const shared = pairsOf(own).filter((pair) => theirs.has(pair)).length
-  if (shared === 0) return
-  throw new TextrecError(
-    'LEAK_FOUND',
-    `${directory} knows ${shared} of the interactions of this project: its adapter may have seen what is asked here.`,
-    'Transfer from a catalogue of other people.',
-  )
 }
