@@ -55,9 +55,7 @@ class PointsTest {
     for (const stage of stages) {
       const all = (await this.pointsOf(stage)).map((what, point) => ({ stage, point, what }))
       const mixed = shuffle(all, random)
-      const names = new Set<string>()
-      const isNew = ({ what }: { what: string }) => names.size < names.add(nameOf(what)).size
-      const first = mixed.filter(isNew)
+      const first = [...new Map(mixed.map((point) => [nameOf(point.what), point])).values()]
       const others = mixed.filter((point) => !first.includes(point))
       const some = [...first, ...others].slice(0, short ? 1 : Math.max(MOST_POINTS, first.length))
       chosen.push(...some)
