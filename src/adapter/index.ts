@@ -5,6 +5,7 @@ export type { Blend } from './blend.js'
 export { type Candidates, fullCandidates, sampledCandidates } from './candidates.js'
 export { idIndex, withColdTexts } from './corpus.js'
 export type { EpochRecord, FitReport } from './fit-types.js'
+export { gruEncoder } from './gru-encoder.js'
 export { hideItems } from './hidden-items.js'
 export {
   type AdapterShape,

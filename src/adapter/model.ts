@@ -1,6 +1,7 @@
 import type { Value } from '../onnx/graph.js'
 import { l2Normalize, linear, productCrossEntropy } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
+import { gruEncoder } from './gru-encoder.js'
 
 /** The sizes of an adapter. Letters in comments: U items, R rows of L events, D = dim, W = textDim. */
 export interface AdapterShape {
@@ -16,8 +17,8 @@ export interface AdapterShape {
   readonly length: number
   /** Items with an ID embedding; 0 for text alone. */
   readonly idCount: number
-  /** 'sasrec' reads the order of events, 'mean' weighs them by recency. */
-  readonly encoder: 'sasrec' | 'mean'
+  /** 'sasrec' and 'gru' read the order of events, 'mean' weighs them by recency. */
+  readonly encoder: 'sasrec' | 'gru' | 'mean'
 }
 
 /** How 'mean' weighs: an event counts this much of the one after it. */
@@ -82,7 +83,7 @@ function visibleEvents({ ops }: Scope, shape: AdapterShape, { segments, rows }: 
 
 /**
  * The person's vector after each event: a causal self-attention encoder (SASRec, Kang & McAuley 2018,
- * arXiv:1808.09781; normalized before each block), or a mean by recency.
+ * arXiv:1808.09781; normalized before each block), a recurrent network, or a mean by recency.
  * @param events [R * L, D] the item vectors of the events @returns [R * L, D] unit rows
  */
 export function personEncoder(
@@ -93,6 +94,7 @@ export function personEncoder(
   dropout: Dropout,
 ): Value {
   const { ops } = scope
+  if (shape.encoder === 'gru') return gruEncoder(scope, shape, events, histories, dropout)
   const visible = visibleEvents(scope, shape, histories)
   if (shape.encoder === 'mean') return recencyMean(scope, shape, events, visible, histories.rows)
   const { dim, layers, length } = shape

@@ -54,7 +54,7 @@ export const TRAIN_OPTIONS: OptionTable<TrainOptions> = {
   epochs: integer(60, 1, 10_000),
   patience: integer(6, 1, 10_000),
   ids: choice('on', ['auto', 'on', 'off']),
-  encoder: choice('sasrec', ['sasrec', 'mean']),
+  encoder: choice('sasrec', ['sasrec', 'gru', 'mean']),
   dim: integer(128, 2, 4096),
   textDim: integer(256, 1, 4096),
   hidden: integer(256, 1, 8192),

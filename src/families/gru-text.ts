@@ -1,12 +1,12 @@
+import { gruLayer } from '../onnx/gru-layer.js'
 import { linear } from '../onnx/ops-layers.js'
 import { sizeOf } from '../onnx/ops-shapes.js'
-import { gruLayer } from './gru-layer.js'
 import { textFamily } from './text-model.js'
 
 /*
  * A recurrent network reads an item's words (Bansal, Belanger & McCallum 2016, arXiv:1609.02116, "Ask the GRU"): the state of
  * a gated recurrent layer after the last word is the item of a matrix factorization.
- *   h_t  = GRU(x_t, h_(t-1))                 x [T, E] word vectors, h [F]; gru-layer.ts
+ *   h_t  = GRU(x_t, h_(t-1))                 x [T, E] word vectors, h [F]; src/onnx/gru-layer.ts
  *   head = h_T V                             V [F, F]
  * One direction and one layer, where the paper reads both ways; learned by a softmax (text-model.ts), from word vectors
  * that stay as they are.

@@ -1,5 +1,4 @@
-import { l2Normalize, linear } from '../onnx/ops-layers.js'
-import { gruLayer } from './gru-layer.js'
+import { gruEncoder } from '../adapter/index.js'
 import { sequenceFamily } from './sequence.js'
 
 /*
@@ -15,38 +14,4 @@ import { sequenceFamily } from './sequence.js'
  * Good at short histories and cheap for each event at serving time, since it only goes on from its state; events are read
  * one after the other, so that a step takes L small products in a row.
  */
-export const gru = sequenceFamily(
-  'gru',
-  {
-    readsTimes: false,
-    read: (scope, { dim, length, layers }, events, { segments, rows }, dropout) => {
-      const { ops, parameter } = scope
-      const matrixOf = (name: string, from: number, to: number) =>
-        parameter(name, [from, to], { deviation: Math.sqrt(2 / (from + to)) })
-      const vectorOf = (name: string, size: number) => parameter(name, [size], { fill: 0 })
-      let x = dropout(ops.mul(events, Math.sqrt(dim)))
-      for (let layer = 0; layer < layers; layer++) {
-        const name = `person.${layer}`
-        const input = linear(
-          ops,
-          x,
-          matrixOf(`${name}.input`, dim, 3 * dim),
-          vectorOf(`${name}.bias`, 3 * dim),
-        )
-        const state = gruLayer(
-          ops,
-          ops.reshape(input, [rows, length, 3 * dim]),
-          segments,
-          matrixOf(`${name}.state`, dim, 3 * dim),
-          vectorOf(`${name}.stateBias`, 3 * dim),
-        )
-        x = dropout(ops.reshape(state, [rows * length, dim]))
-      }
-      return l2Normalize(
-        ops,
-        linear(ops, x, matrixOf('person.out', dim, dim), vectorOf('person.outBias', dim)),
-      )
-    },
-  },
-  { layers: 1 },
-)
+export const gru = sequenceFamily('gru', { read: gruEncoder, readsTimes: false }, { layers: 1 })

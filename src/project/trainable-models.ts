@@ -6,12 +6,14 @@ import { TextrecError } from '../errors.js'
  * them share items (a perceptron over whitened text, with or without an ID embedding beside it) and loss; they
  * differ in how a history becomes a person.
  * - sasrec: a causal self-attention over the order of events (Kang & McAuley 2018, arXiv:1808.09781).
+ * - gru: a gated recurrent network over the same (Hidasi et al. 2016, arXiv:1511.06939).
  * - two-tower: a mean of the events by recency, so that only the item tower learns (Yi et al. 2019, RecSys).
  * - ...-text: the same without IDs. An item is what is written about it, and new ones are like all others.
  */
 export const TRAINABLE_MODELS = {
   sasrec: { encoder: 'sasrec', ids: 'on' },
   'sasrec-text': { encoder: 'sasrec', ids: 'off' },
+  gru: { encoder: 'gru', ids: 'on' },
   'two-tower': { encoder: 'mean', ids: 'on' },
   'two-tower-text': { encoder: 'mean', ids: 'off' },
 } as const satisfies { readonly [name: string]: Partial<TrainOptions> }

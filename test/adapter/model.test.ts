@@ -63,13 +63,18 @@ async function train(device: Device, encoder: AdapterShape['encoder'], steps: nu
   return { losses, inPlace: inPlace.size, states: 3 * parameters.length }
 }
 
-test.each(['sasrec', 'mean'] as const)(
-  '%s: the loss starts near chance, falls, state is written in place',
-  async (encoder) => {
+// The way back through time reads the recurrent matrix late: one state of it is kept twice.
+test.each([
+  ['sasrec', 0],
+  ['gru', 1],
+  ['mean', 0],
+] as const)(
+  '%s: the loss starts near chance, falls, state is written in place (but for %i)',
+  async (encoder, twice) => {
     const { losses, inPlace, states } = await train('cpu', encoder, 60)
     expect(losses[0]).toBeGreaterThan(1)
     expect(losses.at(-1)!).toBeLessThan(losses[0] / 2)
-    expect(inPlace).toBe(states)
+    expect(inPlace).toBe(states - twice)
   },
 )
 

@@ -31,6 +31,6 @@ test('a model together with what it decides is refused, and so is one that there
 test('the command line knows the same models', async () => {
   const { stdout } = await textrec(['train', '--help'])
   for (const name of TRAINABLE_NAMES) expect(stdout).toContain(`"${name}"`)
-  const wrong = await textrec(['train', '--dir', '.', '--model', 'gru'])
+  const wrong = await textrec(['train', '--dir', '.', '--model', 'bert4rec'])
   expect(wrong.code).toBe(2)
 })

@@ -28,6 +28,7 @@ interface TrainFlags extends ShellFlags, EncoderFlags {
 const MODELS: readonly NonNullable<TrainOptions['model']>[] = [
   'sasrec',
   'sasrec-text',
+  'gru',
   'two-tower',
   'two-tower-text',
 ]
@@ -116,7 +117,7 @@ export function trainSummary(report: TrainReport): string {
       `${signed(overall.low)} to ${signed(overall.high)}`,
       cold === undefined ? '' : signed(cold.mean),
       cold === undefined ? '' : `${signed(cold.low)} to ${signed(cold.high)}`,
-      won ? 'better' : 'not better',
+      verdict({ overall, won }),
     ]),
   )
   const all = table(
@@ -125,21 +126,27 @@ export function trainSummary(report: TrainReport): string {
       { head: 'NDCG@10', align: 'right' },
       { head: '95 %', align: 'right' },
       { head: 'new items: recall@10', align: 'right' },
+      { head: '' },
     ],
-    bestOfEachKind(report.judged).map(({ name, overall, cold }) => [
+    rowsOf(report).map(({ name, overall, cold }) => [
       name,
       overall.mean.toFixed(4),
       `${overall.low.toFixed(4)} to ${overall.high.toFixed(4)}`,
       cold === undefined ? '' : cold.mean.toFixed(4),
+      name === report.candidate.name ? (report.published ? 'published' : 'compared above') : '',
     ]),
   )
   return [about, against, all].join('\n\n')
 }
 
-/** Text alone, the best mixture of each text, and what had to be beaten; all of them are in the JSON. */
-function bestOfEachKind(judged: readonly Judged[]): readonly Judged[] {
+/**
+ * Text alone, the best mixture of each text, what had to be beaten, and the candidate, which need not be the best of
+ * its kind: one that was better may have been worse on new items. All of them are in the JSON.
+ */
+function rowsOf({ judged, candidate }: TrainReport): readonly Judged[] {
   const seen = new Set<string>()
   return judged.filter(({ name }) => {
+    if (name === candidate.name) return true
     const kind = name.replace(/ \+ .*/, ' +')
     if (seen.has(kind)) return false
     seen.add(kind)

@@ -55,16 +55,19 @@ const HEAD: Draws<TrainOptions> = {
   hidden: oneOf(128, 256, 512),
   textDim: oneOf(64, 128, 256),
 }
-const ORDER: Draws<TrainOptions> = { layers: oneOf(1, 2, 3), heads: oneOf(1, 2, 4) }
+const DEPTH = { layers: oneOf(1, 2, 3) }
+const READERS: { readonly [reader: string]: Draws<TrainOptions> } = {
+  sasrec: { ...DEPTH, heads: oneOf(1, 2, 4) },
+  gru: DEPTH,
+}
 const IDS: Draws<TrainOptions> = { idDropout: oneOf(0.1, 0.3, 0.5) }
 const FACTORS: Draws<FamilyOptions> = {
   factors: oneOf(32, 64, 128),
   learningRate: between(1e-3, 2e-2),
   regularization: between(1e-4, 0.1),
 }
-const LAYERS: Draws<FamilyOptions> = { layers: oneOf(1, 2, 3) }
 const SEQUENCES: Draws<FamilyOptions> = {
-  ...LAYERS,
+  ...DEPTH,
   factors: oneOf(64, 128, 256),
   learningRate: between(5e-4, 5e-3),
   weightDecay: between(1e-3, 0.2),
@@ -72,11 +75,11 @@ const SEQUENCES: Draws<FamilyOptions> = {
 }
 
 function drawsOf(model: TunedModel): { readonly [name: string]: Draw } {
-  if (/^(gru|sasrec-long)/.test(model)) return SEQUENCES
-  if (/^(lightgcn|neumf)/.test(model)) return { ...FACTORS, ...LAYERS }
+  if (model === 'sasrec-long') return SEQUENCES
+  if (/^(lightgcn|neumf)/.test(model)) return { ...FACTORS, ...DEPTH }
   if (!isTrainable(model)) return FACTORS
-  const [kind, text] = [model.startsWith('sasrec') ? ORDER : {}, model.endsWith('-text') ? {} : IDS]
-  return { ...HEAD, ...kind, ...text }
+  const [reader] = model.split('-')
+  return { ...HEAD, ...READERS[reader], ...(model.endsWith('-text') ? {} : IDS) }
 }
 
 /** Settings at random for a model: the same source gives the same. */

@@ -1,6 +1,6 @@
-import type { Value } from '../onnx/graph.js'
-import type { Ops } from '../onnx/ops.js'
-import { sizeOf } from '../onnx/ops-shapes.js'
+import type { Value } from './graph.js'
+import type { Ops } from './ops.js'
+import { sizeOf } from './ops-shapes.js'
 
 /** What one step of the recurrence leaves for the way back. All [R, D]. */
 interface Step {
