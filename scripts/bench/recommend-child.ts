@@ -1,7 +1,10 @@
+import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Recommender, type RecommendOptions } from 'textrec'
 import { row } from '../../src/math/matrix.js'
 import { random } from '../../src/math/random.js'
 import { indexFolder, requireLiveState } from '../../src/project/live-index.js'
+import { peopleFolder } from '../../src/recommend/people-files.js'
 import { Store } from '../../src/store/index.js'
 import { openIndex } from '../../src/vector-index/index.js'
 import { innerProduct } from '../../src/vector-index/rows.js'
@@ -45,12 +48,41 @@ export function figure(name: string, times: readonly number[]): Figure {
   return { name, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
-/** The first answer of a new project, which learns item-item scores. @returns milliseconds */
-export async function learn({ folder }: Project): Promise<number> {
+/** What index() does beside vectors and index, which are there: item-item scores, and what it keeps of people. */
+export interface Learnt {
+  /** Milliseconds. */
+  readonly scores: number
+  readonly people: number
+  /** Megabytes on disk; 0 in a catalogue so small that nothing is kept. */
+  readonly kept: number
+}
+
+export async function learn({ folder }: Project): Promise<Learnt> {
   const shop = await Recommender.open(folder)
-  const taken = await timed(() => shop.recommend({ user: 'person-0' }))
+  const scores = await timed(() => shop.recommend({ user: 'person-0' }))
+  const people = await timed(() => shop.index())
   await shop.close()
-  return taken
+  const kept = peopleFolder(folder)
+  const files = existsSync(kept) ? readdirSync(kept) : []
+  const bytes = files.reduce((sum, name) => sum + statSync(join(kept, name)).size, 0)
+  return { scores, people, kept: bytes / 2 ** 20 }
+}
+
+/** First questions where nothing is kept of anybody: each has to look at the whole index. */
+export async function unkept({ folder, people, questions }: Project): Promise<Figure> {
+  const away = `${peopleFolder(folder)}-away`
+  const isKept = existsSync(peopleFolder(folder))
+  if (isKept) renameSync(peopleFolder(folder), away)
+  try {
+    const shop = await Recommender.open(folder)
+    const ask = (i: number) => shop.recommend({ user: personOf(i, people), k: K })
+    await latencies(100, (i) => ask(questions + i), 0)
+    const times = await latencies(Math.min(questions, 500), ask, 0)
+    await shop.close()
+    return figure('a known person of whom nothing is kept, first time', times)
+  } finally {
+    if (isKept) renameSync(away, peopleFolder(folder))
+  }
 }
 
 export async function serve({ folder, people, questions }: Project): Promise<Serving> {
@@ -102,7 +134,7 @@ export async function serve({ folder, people, questions }: Project): Promise<Ser
 }
 
 /** The index alone, as it is published, beside a loop over all vectors in JavaScript. */
-export async function search({ folder }: Project): Promise<{ kind: string; rows: Figure[] }> {
+export async function indexAlone({ folder }: Project): Promise<{ kind: string; rows: Figure[] }> {
   const store = Store.open(folder, {})
   const state = requireLiveState(store)
   store.close()

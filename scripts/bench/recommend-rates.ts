@@ -90,7 +90,7 @@ export async function additions({ folder, from, to, worker }: Shift): Promise<nu
 }
 
 export function ratesTable(
-  measured: readonly { readonly items: number; readonly rates: Rates }[],
+  measured: readonly { readonly name: string; readonly rates: Rates }[],
 ): BenchTable {
   const isPinned = measured.every(({ rates: { one, two } }) => [one, ...two].every((each) => each.isPinned))
   return {
@@ -102,17 +102,17 @@ export function ratesTable(
       { name: 'p50', unit: 'ms' },
       { name: 'p99', unit: 'ms' },
     ],
-    rows: measured.flatMap(({ items, rates: { besideUpserts, one, two, upserts } }) => [
-      [items, 'one process on one core', one.rate, one.p50, one.p99],
+    rows: measured.flatMap(({ name, rates: { besideUpserts, one, two, upserts } }) => [
+      [name, 'one process on one core', one.rate, one.p50, one.p99],
       [
-        items,
+        name,
         'two processes on two cores, the slower p50 and p99',
         two[0].rate + two[1].rate,
         Math.max(two[0].p50, two[1].p50),
         Math.max(two[0].p99, two[1].p99),
       ],
       [
-        items,
+        name,
         `one process, while another upserts ${upserts.toFixed(1)} new items a second`,
         besideUpserts.rate,
         besideUpserts.p50,
