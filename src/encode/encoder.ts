@@ -15,7 +15,7 @@ export interface OpenEncoderOptions {
   readonly device?: DeviceChoice
   /** Default 'auto': int8 on a CPU with exact 8-bit products, else fp32. 'fp16' is for GPUs that have it. */
   readonly dtype?: DtypeChoice
-  /** Threads for one batch on the CPU. Default 0: one per processor, at most 8. */
+  /** Threads that compute on the CPU, together. Default 0: one per processor, at most 8. */
   readonly threads?: number
   /**
    * Where built graphs are kept, and, in `hub` below it, models from Hugging Face. Default: `$TEXTREC_CACHE`;

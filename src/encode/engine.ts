@@ -5,14 +5,12 @@ import { batchByLength, TOKENS_PER_BATCH, TOKENS_PER_GPU_BATCH } from './batches
 import { GRAPH_VERSION } from './bert-graph.js'
 import { hashOf, parseModelJson, readModelFile } from './files.js'
 import type { ModelSource } from './model-source.js'
-import { type Network, openNetwork, threadsFor } from './network.js'
+import { type Network, openNetwork } from './network.js'
 import { Tokenizer } from './tokenizer.js'
 import { MAX_WINDOWS, sampleWindows, type Window, windowsOf } from './windows.js'
 
 /** A window longer than this gains nothing from most encoders and costs quadratic time. */
 const MAX_WINDOW_TOKENS = 512
-/** Graphs up to this size may be held by two threads. */
-const MOST_BYTES_TWICE = 200 * 2 ** 20
 
 export interface OpenRequest {
   readonly source: ModelSource
@@ -61,16 +59,6 @@ interface Pieces {
   sampled: number
 }
 
-/**
- * Two where the CPU computes with several threads and the model is small: threads wait for each other at every
- * operator, and while one batch waits the other computes. A GPU is filled by one; a large model, whose operators
- * take longer, waits less and would cost too much memory twice.
- */
-function lanesFor({ device, bytes }: Network, threads: number): number {
-  const small = bytes !== undefined && bytes <= MOST_BYTES_TWICE
-  return device.chosen === 'cpu' && threadsFor(threads) > 1 && small ? 2 : 1
-}
-
 /** Texts to vectors, in the thread that owns it. */
 export class EncoderEngine {
   private constructor(
@@ -116,7 +104,7 @@ export class EncoderEngine {
         dtype: network.dtype.chosen,
         dtypeReason: network.dtype.reason,
         maxTokens,
-        lanes: lanesFor(network, request.threads),
+        lanes: network.lanes,
       })
     } catch (error) {
       await network.close()

@@ -16,6 +16,8 @@ export interface LaneOptions {
 interface Held {
   readonly lane: Lane
   calls: number
+  /** Of its calls, see workOf. */
+  work: number
 }
 
 interface Job {
@@ -39,8 +41,8 @@ const IDLE_MILLISECONDS = 60_000
 const workOf = ({ texts }: EncodeRequest) => texts.reduce((sum, { length }) => sum + length + 10, 0)
 
 /**
- * The same encoder in one thread or in several: one tokenizes or waits for its operators' threads while another
- * computes. The first is always there; others are opened when much work waits and closed when there is none.
+ * The same encoder in one worker thread or in several, each computing portions of its own with its share of the
+ * processors. The first is always there; others are opened when much work waits and closed when there is none.
  * Which lane computes a portion changes nothing about its vectors.
  */
 export class Lanes {
@@ -61,7 +63,7 @@ export class Lanes {
     private readonly another: () => Promise<Lane>,
     private most: number,
   ) {
-    this.held = [{ lane: first, calls: 0 }]
+    this.held = [{ lane: first, calls: 0, work: 0 }]
   }
 
   /** @throws what the lane throws; PROJECT_CLOSED after `close`. */
@@ -96,9 +98,10 @@ export class Lanes {
 
   private assign(): void {
     while (this.waiting.length > 0) {
-      const free = this.held.reduce((best, held) => (held.calls < best.calls ? held : best))
-      if (free.calls > 0 && this.waitingWork >= MUCH_WORK) this.openAnother()
-      if (free.calls === CALLS_PER_LANE) return
+      if (this.held.every(({ calls }) => calls > 0) && this.waitingWork >= MUCH_WORK) this.openAnother()
+      // The lane that will be done first: of a few portions, which get shorter, both get about the same.
+      const [free] = this.held.filter(({ calls }) => calls < CALLS_PER_LANE).sort((a, b) => a.work - b.work)
+      if (free === undefined) return
       const job = this.waiting.shift() as Job
       this.waitingWork -= workOf(job.request)
       this.track(this.work(free, job))
@@ -109,13 +112,16 @@ export class Lanes {
   }
 
   private async work(held: Held, { request, options, resolve, reject }: Job): Promise<void> {
+    const cost = workOf(request)
     held.calls++
+    held.work += cost
     try {
       resolve(await held.lane.encode(request, options))
     } catch (error) {
       reject(error)
     } finally {
       held.calls--
+      held.work -= cost
       this.assign()
     }
   }
@@ -128,7 +134,7 @@ export class Lanes {
 
   private async open(): Promise<void> {
     try {
-      this.held.push({ lane: await this.another(), calls: 0 })
+      this.held.push({ lane: await this.another(), calls: 0, work: 0 })
     } catch {
       // No memory, or a model folder that has changed: the lanes that are open go on as before.
       this.most = this.held.length

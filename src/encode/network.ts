@@ -38,8 +38,8 @@ export interface Network {
   readonly variant: string
   readonly device: Decision<Device>
   readonly dtype: Decision<Dtype>
-  /** Size of the graph with its weights; undefined where nobody knows it. */
-  readonly bytes: number | undefined
+  /** Worker threads that may hold it at a time; it computes with its share of the processors, see lanesFor. */
+  readonly lanes: number
   /** ids and mask: [batch, tokens], padding last. Returns [batch, dim]. */
   run(ids: Int32Array, mask: Int32Array, batch: number, tokens: number): Promise<Float32Array>
   close(): Promise<void>
@@ -57,6 +57,19 @@ const MAX_THREADS = 8
 /** The number of threads to use: what was asked for, or for 0 one per processor up to MAX_THREADS. */
 export function threadsFor(asked: number): number {
   return asked > 0 ? asked : Math.min(availableParallelism(), MAX_THREADS)
+}
+
+/** Graphs up to this size may be held twice. */
+const MOST_BYTES_TWICE = 200 * 2 ** 20
+
+/**
+ * Two where the CPU computes with several threads and the model is small, with half of the threads each: those of
+ * one batch wait for each other at every operator, some seventy times in 20 ms, and pass what they computed from
+ * one processor's cache to another's; batches apart do neither. A GPU is filled by one; a large model, whose
+ * operators take longer, would cost too much memory twice.
+ */
+function lanesFor(device: Device, bytes: number, threads: number): number {
+  return device === 'cpu' && threads > 1 && bytes <= MOST_BYTES_TWICE ? 2 : 1
 }
 
 /**
@@ -106,7 +119,9 @@ async function openBertNetwork(
       onProgress({ stage: 'build encoder', done: 1, total: 1, unit: 'graphs' })
       return bytes
     })
-    const session = await createSession(model, device.chosen, request.threads)
+    const threads = threadsFor(request.threads)
+    const lanes = lanesFor(device.chosen, model.length, threads)
+    const session = await createSession(model, device.chosen, Math.ceil(threads / lanes))
     if (variant === 'fp16') await requireHalf(session, device.chosen)
     return {
       dim: shape.hidden,
@@ -116,7 +131,7 @@ async function openBertNetwork(
       variant,
       device,
       dtype,
-      bytes: model.length,
+      lanes,
       async run(ids, mask, batch, tokens) {
         requireKnownTokens(ids, shape.vocabulary, source.name)
         const feeds = {

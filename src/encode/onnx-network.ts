@@ -62,7 +62,7 @@ export async function openOnnxNetwork(
         variant: 'onnx',
         device,
         dtype: { chosen: 'fp32', reason: 'an ONNX file decides its own arithmetic' },
-        bytes: undefined,
+        lanes: 1,
         run,
         close: () => nativeStep(() => session.close()),
       }

@@ -121,15 +121,17 @@ test('closing while busy answers the open call first; a closed encoder says so',
   expect(await codeOf(() => encoder.encode(['a']))).toBe('PROJECT_CLOSED')
 })
 
-test('many texts are shared by two threads, with the same bits as one after the other', async () => {
-  const encoder = await open({ threads: 2 })
+test('many texts are shared by two lanes, with the same bits as one after the other in one thread', async () => {
+  const encoder = await open({ threads: 4 })
+  const single = await open({ threads: 1 })
   const texts = Array.from({ length: 120 }, (_, i) => `Strings ${i}${' of nylon'.repeat(i % 7)}`)
   const whole = await encoder.encode(texts)
   for (const portion of portionsByLength(texts, PER_CALL)) {
-    const alone = await encoder.encode(portion.map((i) => texts[i]))
+    const alone = await single.encode(portion.map((i) => texts[i]))
     for (const [j, vector] of rowsOf(alone).entries()) expect(vector).toEqual(rowsOf(whole)[portion[j]])
   }
   await encoder.close()
+  await single.close()
 })
 
 describe('the cache of graphs', () => {

@@ -62,6 +62,20 @@ test('much work opens a second lane, and both compute; a long rest ends it again
   expect(opened.map(({ closed }) => closed)).toEqual([1, 1])
 })
 
+test('of portions that get shorter, each lane is given about the same work', async () => {
+  const { lanes, opened } = two()
+  const warm = Array.from({ length: 3 }, () => lanes.encode(textsOf(100), {}))
+  await settled()
+  for (const { calls } of opened) for (const { end } of calls) end()
+  await settled()
+  for (const { calls } of opened) for (const { end } of calls) end()
+  await Promise.all(warm)
+  const given = opened.map(({ calls }) => calls.length)
+  for (const texts of [90, 60, 50, 20]) void lanes.encode(textsOf(texts), {})
+  const work = opened.map(({ calls }, i) => calls.slice(given[i]).reduce((sum, { texts }) => sum + texts, 0))
+  expect(work).toEqual([110, 110])
+})
+
 test('a few questions share the first lane', async () => {
   const { lanes, opened, others } = two()
   for (let i = 0; i < 5; i++) void lanes.encode(textsOf(1), {})
