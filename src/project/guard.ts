@@ -19,6 +19,8 @@ export interface Contest {
   readonly overall: PairedDifference
   readonly cold?: PairedDifference
   readonly won: boolean
+  /** `won` for people, who also want to know whether chance alone would explain it. */
+  readonly verdict: 'better' | 'better, perhaps by chance' | 'not better'
 }
 
 export interface Decision {
@@ -40,7 +42,9 @@ export interface Contender {
 
 /**
  * What may be published: a candidate that is better on validation than everything in `against`, and on hidden
- * items not worse than any of it that can be judged there. Of several, the best on validation.
+ * items not worse than any of it that can be judged there. Of several, the best on validation. By how much is asked of
+ * the mean and not of its interval: with some 70 people hardly any interval leaves out zero, and a small shop would go on
+ * with what is probably worse. What may be chance is called so.
  */
 export function decide(
   candidates: readonly Contender[],
@@ -55,19 +59,22 @@ export function decide(
       candidate.cold === undefined || other.cold === undefined
         ? undefined
         : pairedDifference(candidate.cold.perPerson, other.cold.perPerson, { seed })
-    return {
-      against: other.name,
-      overall: pairedDifference(candidate.overall.perPerson, other.overall.perPerson, { seed }),
-      ...(cold === undefined ? {} : { cold }),
-      won: beats(candidate, other),
-    }
+    const overall = pairedDifference(candidate.overall.perPerson, other.overall.perPerson, { seed })
+    const won = beats(candidate, other)
+    const better = overall.significant ? 'better' : 'better, perhaps by chance'
+    const verdict = won ? better : 'not better'
+    return { against: other.name, overall, ...(cold === undefined ? {} : { cold }), won, verdict }
   })
   const lost = contests.filter(({ won }) => !won).map(({ against: name }) => name)
   const why =
     winner === undefined
       ? `Kept what is live: ${candidate.name} did not beat ${lost.join(' and ')}.`
-      : `Published ${candidate.name}: better than ${against.map(({ name }) => name).join(', ')}, and not worse on new items.`
+      : `Published ${candidate.name}: better than ${contests.map(nameOf).join(', ')}, and not worse on new items.`
   return { publish: winner !== undefined, why, candidate: judged(candidate, seed), contests }
+}
+
+function nameOf({ against, overall }: Contest): string {
+  return overall.significant ? against : `${against} (perhaps by chance)`
 }
 
 function beats(candidate: Contender, other: Contender): boolean {

@@ -18,25 +18,26 @@ export async function trainingPage(report: TrainReport): Promise<string> {
 <h2>${escapeHtml(candidate.name)}, compared by person</h2>
 ${htmlTable(
   ['less', 'NDCG@10', '95 %', 'p', 'new items: recall@10', '95 %', ''],
-  contests.map(({ against, overall, cold, won }) => [
+  contests.map(({ against, overall, cold, verdict }) => [
     against,
     figure(overall.mean),
     interval(overall),
     overall.p.toFixed(3),
     cold === undefined ? '' : figure(cold.mean),
     cold === undefined ? '' : interval(cold),
-    won ? 'better' : 'not better',
+    verdict,
   ]),
 )}
 <h2>Everything that was judged</h2>
 ${htmlTable(
-  ['', 'NDCG@10', '95 %', 'new items: recall@10', '95 %'],
+  ['', 'NDCG@10', '95 %', 'new items: recall@10', '95 %', ''],
   judged.map(({ name, overall, cold }) => [
     name,
     figure(overall.mean),
     interval(overall),
     cold === undefined ? '' : figure(cold.mean),
     cold === undefined ? '' : interval(cold),
+    name !== candidate.name ? '' : report.published ? 'published' : 'compared above',
   ]),
 )}
 ${adapter === undefined ? '' : await curves(adapter)}`,

@@ -53,3 +53,16 @@ test('to be as good as what is live is not enough', () => {
   expect(decision.contests.at(-1)).toMatchObject({ won: false, overall: { mean: 0 } })
   expect(decision.contests.at(-1)?.cold).toBeUndefined()
 })
+
+test('a win that chance would explain is called so, and published', () => {
+  const noisy = contender('adapter', 0.08, 0.1)
+  const perPerson = Float64Array.from({ length: 50 }, (_, i) => 0.071 + (i % 2 === 0 ? 0.05 : -0.045))
+  const candidate = { ...noisy, overall: { ...noisy.overall, value: 0.0735, perPerson } }
+  const decision = decide([candidate], [frozen, collaborative], 1)
+  expect(decision).toMatchObject({
+    publish: true,
+    why: 'Published adapter: better than frozen, collaborative (perhaps by chance), and not worse on new items.',
+  })
+  expect(decision.contests.map(({ verdict }) => verdict)).toEqual(['better', 'better, perhaps by chance'])
+  expect(decide([frozen], [candidate], 1).contests[0].verdict).toBe('not better')
+})

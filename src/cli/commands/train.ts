@@ -111,13 +111,13 @@ export function trainSummary(report: TrainReport): string {
       { head: '95 %', align: 'right' },
       { head: '' },
     ],
-    contests.map(({ against, overall, cold, won }) => [
+    contests.map(({ against, overall, cold, verdict }) => [
       against,
       signed(overall.mean),
       `${signed(overall.low)} to ${signed(overall.high)}`,
       cold === undefined ? '' : signed(cold.mean),
       cold === undefined ? '' : `${signed(cold.low)} to ${signed(cold.high)}`,
-      verdict({ overall, won }),
+      verdict,
     ]),
   )
   const all = table(
