@@ -24,6 +24,7 @@ interface AddFlags extends ShellFlags, EncoderFlags {
   readonly attribute?: Record<string, string>
 }
 
+/** `textrec add`: upsert() of one item by hand, or import() and index() of files into a project that is in use. */
 export function define(command: Command): void {
   command.description(
     'Add or correct records of a project: files in any format that import reads, or one item by hand. They count from the next question on, in every open process, without a rebuild. An item that is there already is replaced as a whole: what is not given again is gone; its reviews and interactions stay.',

@@ -7,6 +7,7 @@ interface AudienceFlags extends QuestionFlags, ItemFlags {
   readonly includeOwners?: boolean
 }
 
+/** `textrec audience`: audience(), as a table of people. */
 export function define(command: Command): void {
   command.description(
     'The people most likely to want an item: one of the catalogue, or one that is not in it, described by a text or by a JSON file. --filter keeps people who have an item that matches.',

@@ -11,6 +11,7 @@ interface ClusterFlags extends ShellFlags {
   readonly attribute?: string
 }
 
+/** `textrec clusters`: clusters(), as a table of the groups with examples, and how to ask for one. */
 export function define(command: Command): void {
   command.description(
     'Divide the catalogue into clusters of alike items, named by their most telling words, and store the cluster of each item as an attribute for --filter and --at-most. New items get the nearest cluster; the clusters stay as they are until this runs again.',

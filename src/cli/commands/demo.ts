@@ -22,6 +22,7 @@ import { bold, duration, figure, percent, shellWord, wrap } from '../text.js'
 
 type DemoFlags = Partial<ShellFlags> & EncoderFlags
 
+/** `textrec demo`: a tour of the built-in bookshelf that ends with what the answers are worth. */
 export function define(command: Command): void {
   command
     .description(

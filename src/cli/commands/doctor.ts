@@ -9,6 +9,7 @@ interface DoctorFlags extends ShellFlags {
   readonly repair?: boolean
 }
 
+/** `textrec doctor`: doctor(), as a list of checks; a project that is not sound is a failure. */
 export function define(command: Command): void {
   command.description(
     'Check a project: database, index, vectors, leftovers of killed runs. Exit code 1 if something is wrong.',

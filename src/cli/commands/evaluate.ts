@@ -41,6 +41,7 @@ function seedList(text: string): number[] {
   return seeds
 }
 
+/** `textrec evaluate`: evaluate(), as a table of models, and a report in HTML. */
 export function define(command: Command): void {
   command.description(
     'Compare models with baselines on interactions that are held out: whole-catalogue rankings, intervals, paired differences. Nothing in the project changes.',

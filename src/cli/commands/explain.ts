@@ -12,6 +12,7 @@ interface ExplainFlags extends ProjectFlags {
   readonly text?: string
 }
 
+/** `textrec explain`: explain(), as shares and quotations. */
 export function define(command: Command): void {
   command
     .description(

@@ -9,6 +9,7 @@ interface ExportFlags extends ShellFlags {
   readonly check: boolean
 }
 
+/** `textrec export`: export() to a folder. */
 export function define(command: Command): void {
   command.description(
     'Copy the project as it stands into a new folder, while others go on using it: catalogue, live index and trained model of one moment, verified. The copy is a project: to restore it, or to move it to another machine, put the folder where you want it and name it with --dir; nothing has to be imported.',

@@ -6,6 +6,7 @@ interface ForgetFlags extends ProjectFlags {
   readonly user: string
 }
 
+/** `textrec forget`: forget(), and what went. */
 export function define(command: Command): void {
   command
     .description(

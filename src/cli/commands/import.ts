@@ -18,6 +18,7 @@ interface ImportFlags extends ShellFlags {
 
 const FORMATS = ['auto', 'csv', 'tsv', 'jsonl', 'amazon', 'movielens', 'recbole']
 
+/** `textrec import`: import() of files, standard input or the sample, as a table of what became of each. */
 export function define(command: Command): void {
   command.description(
     'Read items, reviews and interactions from files, plain or .gz, into a project that is made where there is none. Importing a file again changes nothing; a corrected record replaces the old one.',

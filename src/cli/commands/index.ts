@@ -17,6 +17,7 @@ interface IndexFlags extends ShellFlags, EncoderFlags {
   readonly rebuild?: boolean
 }
 
+/** `textrec index`: index(), and what it encoded and published. */
 export function define(command: Command): void {
   command.description(
     'Encode what changed since the last time and publish an index of it. Stopped at any moment, it goes on from there when run again; what was live stays live until the new index is.',

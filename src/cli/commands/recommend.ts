@@ -17,6 +17,7 @@ interface RecommendFlags extends ProjectFlags, RuleFlags {
   readonly out?: string
 }
 
+/** `textrec recommend`: recommend() for one person or several as tables, recommendAll() to a file. */
 export function define(command: Command): void {
   command
     .description(

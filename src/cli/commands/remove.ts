@@ -7,6 +7,7 @@ interface RemoveFlags extends ShellFlags {
   readonly items?: string[]
 }
 
+/** `textrec remove`: remove() of items. */
 export function define(command: Command): void {
   command
     .description(

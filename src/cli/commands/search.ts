@@ -12,6 +12,7 @@ const SCORES: Readonly<Record<NonNullable<SearchFlags['mode']>, ScoreKind>> = {
   text: 'BM25',
 }
 
+/** `textrec search`: search(), as a table. */
 export function define(command: Command): void {
   command
     .description('Items for a free text, by its words and by its meaning.')

@@ -5,6 +5,7 @@ import { addQuestionFlags, addSampleExample, onProject, type QuestionFlags } fro
 
 interface SimilarFlags extends QuestionFlags, ItemFlags {}
 
+/** `textrec similar`: similarItems() or similarToItem(), as a table. */
 export function define(command: Command): void {
   command.description(
     'Items like an item of the catalogue, or like one that is not in it: described by a text, or by a JSON file with title, description, attributes and reviews. Nothing is stored.',

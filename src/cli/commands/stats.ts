@@ -5,6 +5,7 @@ import { addSampleExample, onProject } from '../project-command.js'
 import { facts } from '../table.js'
 import { bytes, figure } from '../text.js'
 
+/** `textrec stats`: stats(), as a list of facts. */
 export function define(command: Command): void {
   command.description('What a project holds and what it serves.')
   addShellFlags(command).action((flags: ShellFlags) =>

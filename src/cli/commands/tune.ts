@@ -28,6 +28,7 @@ interface TuneFlags extends ShellFlags, EncoderFlags {
   readonly publish: boolean
 }
 
+/** `textrec tune`: tune(), as a table of what was tried and what came of it. */
 export function define(command: Command): void {
   command.description(
     'Try models, encoders and settings on interactions that are held back, many for a short time and the better half for longer; train the best that can be served in full, and publish it if it beats what is live. The table stays in the project: stopped or killed at any moment, the search goes on from there when run again.',
