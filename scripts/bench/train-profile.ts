@@ -1,17 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Graph } from '../../src/onnx/graph.js'
-import {
-  nextName,
-  STATE_KINDS,
-  stateName,
-  stepScalars,
-  type TrainingStep,
-  trainingStep,
-} from '../../src/onnx/optimizer.js'
-import { initialState } from '../../src/onnx/optimizer-session.js'
+import { stepScalars, type TrainingStep, trainingStep } from '../../src/onnx/optimizer.js'
+import { batchFeeds, initialState } from '../../src/onnx/optimizer-session.js'
 import { serializeModel } from '../../src/onnx/protobuf.js'
 import { type Feeds, type Fetches, onnxRuntime, type Tensor, tensor } from '../../src/onnx/session.js'
+import { nextName, STATE_KINDS, stateName } from '../../src/onnx/step-names.js'
 import { operationsOf, type TrainingCase } from './train-models.js'
 
 /** Where the time of a step goes, by kind of operator. */
@@ -62,7 +56,8 @@ export async function profileStep(
   return summed(JSON.parse(readFileSync(join(folder, file), 'utf8')) as Event[], definition.graph)
 }
 
-function feedsOf({ batch }: TrainingCase, { parameters, batch: specs }: TrainingStep): Feeds {
+function feedsOf({ batch }: TrainingCase, definition: TrainingStep): Feeds {
+  const { parameters } = definition
   const state = initialState(parameters, 1)
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
   const held = Object.entries(state).map(([name, data]) => [
@@ -71,8 +66,8 @@ function feedsOf({ batch }: TrainingCase, { parameters, batch: specs }: Training
   ])
   return {
     ...Object.fromEntries(held),
-    ...Object.fromEntries(specs.map(({ name, type, shape }) => [name, tensor(type, batch[name], shape)])),
-    rate: tensor('float32', Float32Array.of(1e-3), []),
+    ...batchFeeds(definition, [batch]),
+    rate: tensor('float32', Float32Array.of(1e-3), [1]),
     bias: tensor('float32', stepScalars(1), [2]),
   }
 }

@@ -42,15 +42,16 @@ export function fullCandidates(texts: readonly Matrix[], warm: Int32Array): Cand
  * Each item is offered once, however often the step holds it, so no event meets its own target as a wrong
  * answer (accidental hits); logQ is the log of the chance that an item is offered at all.
  * @param texts as for `fullCandidates`
- * @param count candidates per step: at least twice the events of a step
+ * @param most candidates per step: at least twice the events of a step
  */
 export function sampledCandidates(
   texts: readonly Matrix[],
   warm: Int32Array,
   histories: readonly Int32Array[],
-  count: number,
+  most: number,
 ): Candidates {
   const place = placesOf(warm, texts[0].rows)
+  const count = Math.min(most, warm.length)
   const counts = new Float64Array(warm.length)
   let total = 0
   for (const history of histories) {
@@ -78,9 +79,9 @@ export function sampledCandidates(
         offer(place[part.targets[i]])
       }
       const drawn = chosen.length
-      while (chosen.length < Math.min(count, warm.length)) offer(source.integer(warm.length))
-      const fillingChance = count >= warm.length ? 1 : (count - drawn) / (warm.length - drawn)
-      const ids = Int32Array.from({ length: count }, (_, i) => chosen[i] ?? 0)
+      while (chosen.length < count) offer(source.integer(warm.length))
+      const fillingChance = count === warm.length ? 1 : (count - drawn) / (warm.length - drawn)
+      const ids = Int32Array.from(chosen)
       const local = (items: Int32Array) =>
         items.map((item, i) => (part.weights[i] === 0 ? 0 : rowOf.get(place[item])!))
       const events = part.weights.reduce((sum, weight) => sum + weight, 0)
@@ -93,16 +94,11 @@ export function sampledCandidates(
           ids.map((id) => warm[id]),
           count,
         ),
-        logQ: Float32Array.from({ length: count }, (_, i) =>
-          i < chosen.length ? logOffered(chosen[i], events, fillingChance) : NOT_OFFERED,
-        ),
+        logQ: Float32Array.from(ids, (id) => logOffered(id, events, fillingChance)),
       }
     },
   }
 }
-
-/** Taken off a logit, this leaves a candidate no chance. */
-const NOT_OFFERED = 1e4
 
 function placesOf(warm: Int32Array, items: number): Int32Array {
   const place = new Int32Array(items).fill(-1)

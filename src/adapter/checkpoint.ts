@@ -8,7 +8,7 @@ import { addPrefix, readTensors, type Tensors, withPrefix, writeTensors } from '
 
 const KIND = 'training-checkpoint'
 /** Raise it whenever the same inputs would train differently: older checkpoints then start afresh. */
-const VERSION = 3
+const VERSION = 4
 
 /** Names the inputs of a run: only a run with the very same ones may go on from its checkpoint. */
 export function runKey(data: FitData, options: TrainOptions): string {

@@ -28,12 +28,15 @@ export const RECENCY = 0.8
 export type Dropout = (x: Value) => Value
 export const noDropout: Dropout = (x) => x
 
+const ID_TABLE = 'item.ids'
+const ID_START = { deviation: 0.02 } as const
+
 /**
  * Item vectors of unit length: normalize(x A + gelu(x B + b) C + c + mask * id), x being whitened text. The
  * last layer of the perceptron starts at zero, so that training starts from a plain projection of the text.
  * @param text [U, W]
- * @param ids [U] rows of the ID table (absent: the U items are its rows, in order), with `mask` [U, 1] 0 where
- *   the ID is not to be used
+ * @param ids rows of the ID table, with `mask` [U, 1] 0 where the ID is not to be used. The rows are those of `index`
+ *   [U], or were looked up already, `rows` [U, D]; with neither the U items are the table's rows, in order
  * @returns [U, D]
  */
 export function itemHead(
@@ -41,7 +44,7 @@ export function itemHead(
   shape: AdapterShape,
   text: Value,
   dropout: Dropout,
-  ids?: { readonly index?: Value; readonly mask: Value },
+  ids?: { readonly index?: Value; readonly rows?: Value; readonly mask: Value },
 ): Value {
   const { textDim, dim, hidden, idCount } = shape
   const direct = parameter('item.direct', [textDim, dim], { deviation: 1 / Math.sqrt(dim) })
@@ -52,8 +55,8 @@ export function itemHead(
   const bent = linear(ops, dropout(ops.gelu(linear(ops, text, inner, innerBias))), outer, outerBias)
   let vector = ops.add(ops.matmul(text, direct), bent)
   if (ids !== undefined && idCount > 0) {
-    const table = parameter('item.ids', [idCount, dim], { deviation: 0.02 })
-    const rows = ids.index === undefined ? table : ops.gatherRows(table, ids.index)
+    const whole = () => parameter(ID_TABLE, [idCount, dim], ID_START)
+    const rows = ids.rows ?? (ids.index === undefined ? whole() : ops.gatherRows(whole(), ids.index))
     vector = ops.add(vector, ops.mul(rows, ids.mask))
   }
   return l2Normalize(ops, vector)
@@ -223,7 +226,9 @@ export function adapterModel(shape: AdapterShape, sizes: StepSizes): TrainingMod
         idCount === 0
           ? undefined
           : {
-              ...(corrected ? { index: batch('ids', 'int32', [candidates]) } : {}),
+              ...(corrected
+                ? { rows: scope.rows(ID_TABLE, [idCount, shape.dim], ID_START, 'ids', candidates) }
+                : {}),
               mask: batch('idMask', 'float32', [candidates, 1]),
             }
       const items = itemHead(scope, shape, text, dropout, ids)

@@ -19,6 +19,12 @@ export interface StepOptions {
   readonly fullSoftmaxItems: number
   readonly device: Device
   readonly threads: number
+  /**
+   * Steps in one run of the graph; 4 for a sample of candidates and 1 for all of them when absent. Nothing is learnt
+   * otherwise, bit for bit; but every run copies all weights once (so does ONNX Runtime's binding with what a graph gives
+   * out), which beside the short steps of a large catalogue with its long table of IDs is much.
+   */
+  readonly unroll?: number
 }
 
 /** Texts that leave out what a person wrote themselves: nobody may learn to tell them by their words. */
@@ -40,10 +46,13 @@ interface Step {
 /** Random numbers that dropout masks may start at, beyond the largest mask. */
 export const POOL_SLACK = 2 ** 18
 
+const UNROLLED_SAMPLES = 4
+
 /** Takes an adapter through its epochs: packs histories, makes batches, steps. */
 export class AdapterSteps {
   private constructor(
     private readonly training: Training,
+    private readonly unroll: number,
     private readonly candidates: Candidates,
     /** Histories by the text that they may learn from. */
     private readonly parts: readonly (readonly Int32Array[])[],
@@ -87,16 +96,17 @@ export class AdapterSteps {
       corrected: candidates.corrected,
     })
     const adam: Partial<AdamOptions> = { weightDecay }
-    const training = await Training.create(model, { device, threads, seed, state, adam })
+    const unroll = options.unroll ?? (candidates.corrected ? UNROLLED_SAMPLES : 1)
+    const training = await Training.create(model, { device, threads, seed, state, adam, unroll })
     const parts = own.texts.map((_, part) => histories.filter((_history, i) => own.part[i] === part))
-    return new AdapterSteps(training, candidates, parts, shape, options, POOL_SLACK)
+    return new AdapterSteps(training, unroll, candidates, parts, shape, options, POOL_SLACK)
   }
 
   /**
    * One pass over all histories. What it does depends on the seed, the epoch and the state alone, so that a run
    * that was cut off can repeat it.
-   * @param around called around each step, which blocks; may throw to stop
-   * @param progress called after each step with the share of the epoch that is done and the mean loss so far
+   * @param around called around each run of a graph, which blocks; may throw to stop
+   * @param progress called after each run with the share of the epoch that is done and the mean loss so far
    * @returns the mean loss, and how many events were predicted
    */
   async epoch(
@@ -104,28 +114,26 @@ export class AdapterSteps {
     around: <T>(work: () => Promise<T>) => Promise<T>,
     progress: (share: number, loss: number) => void,
   ): Promise<{ loss: number; events: number }> {
-    const { rows, learningRate, seed } = this.options
+    const { learningRate, seed } = this.options
     const source = random(seed * 100_003 + number)
     const steps = this.plan(source)
     let sum = 0
     let events = 0
-    for (const [b, { packed, from, to, text }] of steps.entries()) {
-      const part = rowsOf(packed, from, to, rows)
-      const candidates = this.candidates.of(part, source, text)
-      const batch: Batch = {
-        ...candidates,
-        segments: part.segments,
-        positions: part.positions,
-        weights: part.weights,
-        ...this.draws(source),
-      }
+    for (let taken = 0; taken < steps.length; ) {
+      const some = steps.slice(taken, taken + (steps.length - taken < this.unroll ? 1 : this.unroll))
+      const batches = some.map((step) => this.batch(step, source))
       // The first epoch warms up: Adam's early steps are large and rest on few gradients.
-      const rate = number === 0 ? (learningRate * (b + 1)) / steps.length : learningRate
-      const { loss } = await around(() => this.training.step(batch, rate))
-      const size = part.weights.reduce((total, weight) => total + weight, 0)
-      sum += loss * size
-      events += size
-      progress((b + 1) / steps.length, sum / events)
+      const rates = some.map((_, i) =>
+        number === 0 ? (learningRate * (taken + i + 1)) / steps.length : learningRate,
+      )
+      const results = await around(() => this.training.several(batches, rates))
+      for (const [i, { loss }] of results.entries()) {
+        const size = batches[i].weights.reduce((total, weight) => total + weight, 0)
+        sum += loss * size
+        events += size
+      }
+      taken += some.length
+      progress(taken / steps.length, sum / events)
     }
     return { loss: sum / events, events }
   }
@@ -152,6 +160,20 @@ export class AdapterSteps {
       return Array.from({ length: count }, (_, b) => ({ packed, from: cut(b), to: cut(b + 1), text }))
     })
     return this.parts.length === 1 ? steps : shuffle(steps, source)
+  }
+
+  private batch(
+    { packed, from, to, text }: Step,
+    source: Random,
+  ): Batch & { readonly weights: Float32Array } {
+    const part = rowsOf(packed, from, to, this.options.rows)
+    return {
+      ...this.candidates.of(part, source, text),
+      segments: part.segments,
+      positions: part.positions,
+      weights: part.weights,
+      ...this.draws(source),
+    }
   }
 
   /** Where each dropout mask starts in the pool, and which IDs are hidden. */

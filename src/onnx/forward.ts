@@ -1,10 +1,11 @@
 import { TextrecError } from '../errors.js'
 import { type Dim, Graph, type Value } from './graph.js'
 import { Ops } from './ops.js'
-import { type BatchSpec, type Scope, stateName } from './optimizer.js'
+import type { BatchSpec, Scope } from './optimizer.js'
 import type { Batch } from './optimizer-session.js'
 import { serializeModel } from './protobuf.js'
 import { type Feeds, Session, type SessionOptions, tensor } from './session.js'
+import { stateName } from './step-names.js'
 
 interface Fed {
   readonly input: string
@@ -33,18 +34,23 @@ export class Forward {
     const graph = new Graph(name)
     const parameters = new Map<string, Fed>()
     const batch = new Map<string, Fed>()
+    const ops = new Ops(graph)
+    const parameterOf = (parameter: string, shape: readonly number[]) => {
+      // A parameter and a part of the batch may bear one name.
+      const input = stateName('w', parameter)
+      parameters.set(parameter, { input, type: 'float32', shape })
+      return graph.input(input, 'float32', shape)
+    }
+    const batchOf = (input: string, type: BatchSpec['type'], shape: readonly Dim[]) => {
+      batch.set(input, { input, type, shape })
+      return graph.input(input, type, shape)
+    }
     const outputs = build({
-      ops: new Ops(graph),
-      parameter: (parameter, shape) => {
-        // A parameter and a part of the batch may bear one name.
-        const input = stateName('w', parameter)
-        parameters.set(parameter, { input, type: 'float32', shape })
-        return graph.input(input, 'float32', shape)
-      },
-      batch: (input, type, shape) => {
-        batch.set(input, { input, type, shape })
-        return graph.input(input, type, shape)
-      },
+      ops,
+      parameter: parameterOf,
+      batch: batchOf,
+      rows: (table, shape, _initial, index, count) =>
+        ops.gatherRows(parameterOf(table, shape), batchOf(index, 'int32', [count])),
     })
     for (const [output, value] of Object.entries(outputs)) graph.output(output, value)
     return new Forward(await Session.create(serializeModel(graph), options), parameters, batch)

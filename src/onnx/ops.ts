@@ -116,6 +116,12 @@ export class Ops {
     return table
   }
 
+  /** `table` with row p of `rows` [n, ...dims] in place of its row indices[p] (int32); none of them twice. No gradient. */
+  replaceRows(table: Value, indices: Value, rows: Value): Value {
+    const column = this.reshape(this.cast(indices, 'int64'), [...shapeOf(indices), 1])
+    return this.graph.node('ScatterND', [table, column, rows], { shape: shapeOf(table) })
+  }
+
   reduceSum = (x: Value, axes: readonly number[], keep = false): Value =>
     this.reduce('ReduceSum', x, axes, keep)
   reduceMean = (x: Value, axes: readonly number[], keep = false): Value =>

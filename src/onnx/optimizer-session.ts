@@ -6,10 +6,7 @@ import {
   ADAM_DEFAULTS,
   type AdamOptions,
   type BatchSpec,
-  nextName,
   type ParameterSpec,
-  STATE_KINDS,
-  stateName,
   stepScalars,
   type TrainingModel,
   type TrainingStep,
@@ -17,6 +14,8 @@ import {
 } from './optimizer.js'
 import { serializeModel } from './protobuf.js'
 import { type Fetches, Session, type Tensor, tensor } from './session.js'
+import { fedName, nextName, STATE_KINDS, stateName } from './step-names.js'
+import { placesOf } from './table-rows.js'
 
 /** One step's batch: a typed array per name of `TrainingStep.batch`. */
 export type Batch = {
@@ -40,8 +39,21 @@ export interface TrainingOptions {
   readonly state?: TrainingState
   /** Writes new state over old where that is safe; only tests turn it off. */
   readonly inPlace?: boolean
-  /** Steps in one run of the graph; `step` then takes a batch of `trainingStep`'s names. Default 1. */
+  /** Steps in the graph that `steps` runs, beside the graph of one; default 1. */
   readonly unroll?: number
+}
+
+/** What a step says of itself; both before its update. */
+export interface StepResult {
+  readonly loss: number
+  /** Of the whole gradient, before clipping. */
+  readonly norm: number
+}
+
+/** A graph of one or several steps, ready to run. */
+interface OpenStep {
+  readonly definition: TrainingStep
+  readonly session: Session
 }
 
 /** A step is hundreds of short kernels: threads that fall asleep between two of them wake up late. */
@@ -54,9 +66,11 @@ const SPIN_MICROSECONDS = 100
  */
 export class Training {
   private constructor(
+    /** Of a single step. */
     readonly definition: TrainingStep,
-    private readonly session: Session,
-    private readonly options: TrainingOptions & { readonly adam: AdamOptions; readonly unroll: number },
+    /** By how many steps each takes; all of them read and write the same state. */
+    private readonly graphs: ReadonlyMap<number, OpenStep>,
+    private readonly options: TrainingOptions & { readonly adam: AdamOptions },
     private readonly current: Map<string, Tensor>,
     private readonly spare: Map<string, Tensor>,
     private taken: number,
@@ -65,13 +79,15 @@ export class Training {
   static async create(trained: TrainingModel, given: Partial<TrainingOptions> = {}): Promise<Training> {
     const adam = { ...ADAM_DEFAULTS, ...given.adam }
     const options = { device: 'cpu' as Device, threads: 0, seed: 1, inPlace: true, unroll: 1, ...given, adam }
-    const step = trainingStep(trained, adam, options.unroll)
-    const start = options.state?.tensors ?? initialState(step.parameters, options.seed)
+    const definitions = [...new Set([1, options.unroll])].map((unroll) => trainingStep(trained, adam, unroll))
+    const [definition] = definitions
+    const start = options.state?.tensors ?? initialState(definition.parameters, options.seed)
     const current = new Map<string, Tensor>()
     const spare = new Map<string, Tensor>()
-    for (const { state, shape } of states(step)) {
+    for (const { state, shape } of states(definition)) {
       current.set(state, tensor('float32', checkedCopy(start, state, shape), shape))
-      if (options.device !== 'webgpu' && !(options.inPlace && step.inPlace.has(state))) {
+      const inPlace = options.inPlace && definitions.every((one) => one.inPlace.has(state))
+      if (options.device !== 'webgpu' && !inPlace) {
         spare.set(state, tensor('float32', new Float32Array(sizeOf(shape)), shape))
       }
     }
@@ -80,14 +96,18 @@ export class Training {
         ? Object.fromEntries([
             ['loss', 'cpu' as const],
             ['norm', 'cpu' as const],
-            ...states(step).map(({ state }) => [nextName(state), 'gpu-buffer' as const]),
+            ...states(definition).map(({ state }) => [nextName(state), 'gpu-buffer' as const]),
           ])
         : undefined
     const { device, threads } = options
-    const model = serializeModel(step.graph, { ownOutputs: true })
-    const spinMicroseconds = SPIN_MICROSECONDS
-    const session = await Session.create(model, { device, threads, outputLocations, spinMicroseconds })
-    return new Training(step, session, options, current, spare, options.state?.steps ?? 0)
+    const graphs = new Map<number, OpenStep>()
+    for (const one of definitions) {
+      const model = serializeModel(one.graph, { ownOutputs: true })
+      const spinMicroseconds = SPIN_MICROSECONDS
+      const session = await Session.create(model, { device, threads, outputLocations, spinMicroseconds })
+      graphs.set(one.unroll, { definition: one, session })
+    }
+    return new Training(definition, graphs, options, current, spare, options.state?.steps ?? 0)
   }
 
   /** How many steps have been taken, those before a resume included. */
@@ -100,29 +120,48 @@ export class Training {
     return new Set(Array.from(this.current.values(), ({ location }) => location))
   }
 
-  /** One step down, or as many as are unrolled. @returns the batch's loss and the norm of its gradient, both before the step. */
-  async step(batch: Batch, rate: number): Promise<{ loss: number; norm: number }> {
-    const feeds: { [name: string]: Tensor } = {
-      ...Object.fromEntries(this.current),
-      rate: tensor('float32', Float32Array.of(rate), []),
-      bias: tensor('float32', this.corrections(), [2 * this.options.unroll]),
+  /** One step down. @param rate the learning rate */
+  async step(batch: Batch, rate: number): Promise<StepResult> {
+    const [result] = await this.several([batch], [rate])
+    return result
+  }
+
+  /**
+   * As many steps one after the other, in one run: one, or `options.unroll`.
+   * @param rates the learning rate of each
+   * @throws INTERNAL for another number of steps; DIMENSION_MISMATCH for a batch of another size
+   */
+  async several(batches: readonly Batch[], rates: readonly number[]): Promise<StepResult[]> {
+    const unroll = batches.length
+    const graph = this.graphs.get(unroll)
+    if (graph === undefined || rates.length !== unroll) {
+      throw new TextrecError(
+        'INTERNAL',
+        `There is no graph of ${unroll} steps with ${rates.length} rates.`,
+        'Give one batch and one rate for each step that is unrolled.',
+      )
     }
-    for (const spec of this.definition.batch) feeds[spec.name] = batchTensor(spec, batch)
-    const results = this.options.device === 'webgpu' ? await this.onDevice(feeds) : await this.onCpu(feeds)
-    this.taken += this.options.unroll
-    return { loss: (results.loss.data as Float32Array)[0], norm: (results.norm.data as Float32Array)[0] }
+    const { definition, session } = graph
+    const corrections = batches.map((_, i) => [...stepScalars(this.taken + 1 + i, this.options.adam)])
+    const feeds = {
+      ...Object.fromEntries(this.current),
+      ...batchFeeds(definition, batches),
+      rate: tensor('float32', Float32Array.from(rates), [unroll]),
+      bias: tensor('float32', Float32Array.from(corrections.flat()), [2 * unroll]),
+    }
+    const results =
+      this.options.device === 'webgpu'
+        ? await this.onDevice(session, feeds)
+        : await this.onCpu(session, feeds)
+    this.taken += unroll
+    const [losses, norms] = [results.loss.data as Float32Array, results.norm.data as Float32Array]
+    return batches.map((_, i) => ({ loss: losses[i], norm: norms[i] }))
   }
 
-  private corrections(): Float32Array {
-    const { unroll, adam } = this.options
-    const each = Array.from({ length: unroll }, (_, i) => [...stepScalars(this.taken + 1 + i, adam)])
-    return Float32Array.from(each.flat())
-  }
-
-  private async onCpu(feeds: { readonly [name: string]: Tensor }) {
+  private async onCpu(session: Session, feeds: { readonly [name: string]: Tensor }) {
     const fetches: { [name: string]: Tensor | null } = { loss: null, norm: null }
     for (const [state, held] of this.current) fetches[nextName(state)] = this.spare.get(state) ?? held
-    const results = await this.session.run(feeds, fetches as Fetches)
+    const results = await session.run(feeds, fetches as Fetches)
     for (const [state, other] of this.spare) {
       this.spare.set(state, this.current.get(state)!)
       this.current.set(state, other)
@@ -130,8 +169,8 @@ export class Training {
     return results
   }
 
-  private async onDevice(feeds: { readonly [name: string]: Tensor }) {
-    const results = await this.session.run(feeds)
+  private async onDevice(session: Session, feeds: { readonly [name: string]: Tensor }) {
+    const results = await session.run(feeds)
     for (const [state, old] of this.current) {
       this.current.set(state, results[nextName(state)] as Tensor)
       old.dispose()
@@ -155,7 +194,7 @@ export class Training {
 
   async close(): Promise<void> {
     if (this.options.device === 'webgpu') for (const held of this.current.values()) held.dispose()
-    await this.session.close()
+    for (const { session } of this.graphs.values()) await session.close()
   }
 
   private async read(names: readonly string[]): Promise<Float32Array[]> {
@@ -177,6 +216,33 @@ export class Training {
       await session.close()
     }
   }
+}
+
+/**
+ * The inputs of a graph that are not state, rate or bias.
+ * @param batches one for each of its steps
+ * @throws DIMENSION_MISMATCH for a batch of another size
+ */
+export function batchFeeds(
+  { unroll, batch: specs, lookups }: TrainingStep,
+  batches: readonly Batch[],
+): { [name: string]: Tensor } {
+  const feeds: { [name: string]: Tensor } = {}
+  const named: { [name: string]: Batch[string] } = {}
+  for (const [step, batch] of batches.entries()) {
+    for (const [name, data] of Object.entries(batch)) named[fedName(name, step, unroll)] = data
+  }
+  for (const lookup of lookups) {
+    const names = batches.map((_, step) => fedName(lookup.index, step, unroll))
+    const { rows, places } = placesOf(
+      names.map((name) => named[name] as Int32Array),
+      lookup,
+    )
+    feeds[lookup.input] = tensor('int32', rows, [rows.length])
+    for (const [step, name] of names.entries()) named[name] = places[step]
+  }
+  for (const spec of specs) feeds[spec.name] = batchTensor(spec, named)
+  return feeds
 }
 
 /** Starting weights, drawn parameter by parameter in the order in which the model names them; zero moments. */

@@ -1,6 +1,9 @@
 import { gradients } from './gradient.js'
-import { type Dim, type ElementType, Graph, type Node, type Value } from './graph.js'
+import { type Dim, type ElementType, Graph, type Value } from './graph.js'
+import { overwritable } from './in-place.js'
 import { Ops } from './ops.js'
+import { fedName, nextName, STATE_KINDS, stateName } from './step-names.js'
+import { type Lookup, TableRows } from './table-rows.js'
 
 /** How a parameter starts: all of one number, normal with this deviation, or given numbers. */
 export type Initial =
@@ -30,6 +33,19 @@ export interface Scope {
   parameter(name: string, shape: readonly number[], initial: Initial, decay?: boolean): Value
   /** Sizes must be numbers in training; in inference they may be names. */
   batch(name: string, type: BatchSpec['type'], shape: readonly Dim[]): Value
+  /**
+   * [count, ...] the rows of a table [rows, ...] that a step looks at, where these are few of many. Only they are
+   * trained in that step, moments included (lazy Adam, as PyTorch's SparseAdam): a step costs what its rows cost, however
+   * long the table is.
+   * @param index names the part of the batch, [count] (int32), that says which rows: in training none of them twice
+   */
+  rows(
+    name: string,
+    shape: readonly [number, ...number[]],
+    initial: Initial,
+    index: string,
+    count: number,
+  ): Value
 }
 
 /** A model to train: its forward pass, down to a scalar loss. Everything else is derived. */
@@ -57,28 +73,26 @@ export const ADAM_DEFAULTS: AdamOptions = {
   clipNorm: 1,
 }
 
-/** The names under which one parameter's state enters and leaves a step. */
-export const STATE_KINDS = ['w', 'm', 'v'] as const
-export const stateName = (kind: (typeof STATE_KINDS)[number], parameter: string): string =>
-  `${kind}:${parameter}`
-export const nextName = (state: string): string => `next:${state}`
-
 export interface TrainingStep {
   readonly graph: Graph
+  /** Steps in the graph. */
+  readonly unroll: number
   readonly parameters: readonly ParameterSpec[]
+  /** Once per step in the graph; of several steps, with '#0', '#1' and so on behind the name. */
   readonly batch: readonly BatchSpec[]
+  readonly lookups: readonly Lookup[]
   /** State names whose output may be written over its input: all other reads come first. */
   readonly inPlace: ReadonlySet<string>
 }
 
 /**
  * One graph that computes the loss, all gradients and the AdamW update (Loshchilov & Hutter 2019,
- * arXiv:1711.05101; PyTorch's formula).
+ * arXiv:1711.05101; PyTorch's formula), once or several times after each other.
  *
- * Inputs: the batch; 'w:', 'm:', 'v:' + name per parameter; 'rate' and 'bias' [2], which the caller takes from
- * `stepScalars`. Outputs: 'loss', 'norm' (of all gradients, before clipping) and 'next:' + state name.
- * @param unroll steps in the one graph, one after the other: each batch input once per step, with '#0', '#1' and so
- *   on behind its name; 'bias' [2 * unroll]; 'loss' is the mean over the steps and 'norm' that of the last
+ * Inputs: the batches; 'w:', 'm:', 'v:' + name per parameter; 'rate' [unroll], and 'bias' [2 * unroll] from
+ * `stepScalars`. Outputs: 'loss' and 'norm' (of all gradients, before clipping), [unroll] each, and 'next:' + state
+ * name.
+ * @param unroll steps in the one graph
  */
 export function trainingStep(
   model: TrainingModel,
@@ -91,40 +105,57 @@ export function trainingStep(
   const parameters: ParameterSpec[] = []
   const batch: BatchSpec[] = []
   const state = new Map<string, Value>()
-  const rate = graph.input('rate', 'float32', [])
-  const bias = graph.input('bias', 'float32', [2 * unroll])
+  const tables = new Map<string, TableRows>()
+  const rates = graph.input('rate', 'float32', [unroll])
+  const biases = graph.input('bias', 'float32', [2 * unroll])
+  const scalar = (values: Value, at: number) => ops.reshape(ops.slice(values, 0, at, at + 1), [])
   const losses: Value[] = []
-  let norm: Value | undefined
+  const norms: Value[] = []
   for (let step = 0; step < unroll; step++) {
     const weights: Value[] = []
+    const declare = (spec: ParameterSpec) => {
+      parameters.push(spec)
+      for (const kind of STATE_KINDS) {
+        const name = stateName(kind, spec.name)
+        state.set(name, graph.input(name, 'float32', spec.shape))
+      }
+    }
+    const feed = (name: string, type: BatchSpec['type'], shape: readonly Dim[]) => {
+      const fed = fedName(name, step, unroll)
+      batch.push({ name: fed, type, shape: shape as readonly number[] })
+      return graph.input(fed, type as ElementType, shape)
+    }
     const loss = model.loss({
       ops,
       parameter(name, shape, initial, decay = shape.length > 1) {
-        if (step === 0) {
-          parameters.push({ name, shape, initial, decay })
-          for (const kind of STATE_KINDS) {
-            state.set(stateName(kind, name), graph.input(stateName(kind, name), 'float32', shape))
-          }
-        }
+        if (step === 0) declare({ name, shape, initial, decay })
         weights.push(state.get(stateName('w', name))!)
         return weights.at(-1)!
       },
-      batch(name, type, shape) {
-        const fed = unroll === 1 ? name : `${name}#${step}`
-        batch.push({ name: fed, type, shape: shape as readonly number[] })
-        return graph.input(fed, type as ElementType, shape)
+      rows(name, shape, initial, index, count) {
+        if (step === 0) {
+          declare({ name, shape, initial, decay: shape.length > 1 })
+          tables.set(name, new TableRows(ops, name, state, index, unroll, count))
+        }
+        weights.push(tables.get(name)!.open(feed(index, 'int32', [count])))
+        return weights.at(-1)!
       },
+      batch: feed,
     })
-    losses.push(loss)
+    losses.push(ops.reshape(loss, [1]))
     const raw = gradients(graph, loss, weights)
-    norm = globalNorm(ops, raw)
-    const corrections = [0, 1].map((i) => ops.reshape(ops.slice(bias, 0, 2 * step + i, 2 * step + i + 1), []))
-    update(ops, adam, { parameters, state, raw, norm, rate, corrections })
+    const norm = globalNorm(ops, raw)
+    norms.push(ops.reshape(norm, [1]))
+    const corrections = [scalar(biases, 2 * step), scalar(biases, 2 * step + 1)]
+    update(ops, adam, { parameters, state, raw, norm, rate: scalar(rates, step), corrections })
+    for (const table of tables.values()) table.close()
   }
-  graph.output('loss', unroll === 1 ? losses[0] : ops.div(losses.reduce(ops.add), unroll))
-  graph.output('norm', norm!)
+  for (const table of tables.values()) table.write()
+  graph.output('loss', ops.concat(losses, 0))
+  graph.output('norm', ops.concat(norms, 0))
   for (const [name, value] of state) graph.output(nextName(name), value)
-  return { graph, parameters, batch, inPlace: overwritable(graph, state) }
+  const lookups = Array.from(tables.values(), ({ lookup }) => lookup)
+  return { graph, unroll, parameters, batch, lookups, inPlace: overwritable(graph, state) }
 }
 
 interface Update {
@@ -175,54 +206,4 @@ function globalNorm(ops: Ops, values: readonly Value[]): Value {
 
 function maximum(ops: Ops, x: Value, least: number): Value {
   return ops.where(ops.greater(x, least), x, least)
-}
-
-/**
- * States whose new value may be written into the tensor of the old one. The kernel that makes the new value
- * must be the last to look at the old one: every other reader has to be among its ancestors, because ONNX
- * Runtime may run independent nodes in any order. (With gradient clipping that holds for every parameter that
- * is read for the loss alone, since the norm waits for the whole backward pass.)
- */
-function overwritable(graph: Graph, written: ReadonlyMap<string, Value>): Set<string> {
-  const maker = new Map<Value, Node>()
-  const readers = new Map<Value, Node[]>()
-  for (const node of graph.nodes) {
-    for (const output of node.outputs) maker.set(output, node)
-    for (const input of node.inputs) {
-      if (input !== undefined) readers.set(input, [...(readers.get(input) ?? []), node])
-    }
-  }
-  const safe = new Set<string>()
-  for (const [state, value] of written) {
-    const writer = maker.get(value)!
-    const before = ancestors(writer, maker)
-    const old = graph.inputs.find((input) => input.name === state)!
-    if (lookers(old, readers).every((node) => node === writer || before.has(node))) safe.add(state)
-  }
-  return safe
-}
-
-/** Operators whose output may share the memory of their input. */
-const VIEWS = new Set(['Identity', 'Reshape', 'Expand', 'Cast'])
-
-/** Every node that may read the memory of `value`, through views of it too. */
-function lookers(value: Value, readers: ReadonlyMap<Value, readonly Node[]>): Node[] {
-  return (readers.get(value) ?? []).flatMap((node) =>
-    VIEWS.has(node.op) ? [node, ...lookers(node.outputs[0], readers)] : [node],
-  )
-}
-
-function ancestors(node: Node, maker: ReadonlyMap<Value, Node>): Set<Node> {
-  const found = new Set<Node>()
-  const open = [node]
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    for (const input of at.inputs) {
-      const parent = input === undefined ? undefined : maker.get(input)
-      if (parent !== undefined && !found.has(parent)) {
-        found.add(parent)
-        open.push(parent)
-      }
-    }
-  }
-  return found
 }

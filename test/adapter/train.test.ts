@@ -41,36 +41,43 @@ describe('trainAdapter', () => {
     expect(c.adapter.fingerprint).not.toBe(a.adapter.fingerprint)
   })
 
-  test('a run that is stopped again and again ends with the same adapter as an undisturbed one', async () => {
-    const options = { ...SMALL, epochs: 3 }
-    const whole = await trained(options)
-    const checkpoint = join(folder, 'checkpoint')
-    let stops = 0
-    for (;;) {
-      const stopper = new AbortController()
-      let calls = 0
-      // Each run gets a little further than one epoch.
-      const onProgress = () => {
-        if (++calls === 11) stopper.abort()
+  test.each([
+    // Each run gets a little further than one epoch.
+    ['all', {}, 11],
+    ['sampled', { ids: 'on', fullSoftmaxItems: 10 } as const, 5],
+  ])(
+    'stopped again and again it ends with the adapter of an undisturbed run (%s items as candidates)',
+    async (name, more, after) => {
+      const options = { ...SMALL, ...more, epochs: 3 }
+      const whole = await trained(options)
+      const checkpoint = join(folder, `stopped-${name}`)
+      let stops = 0
+      for (;;) {
+        const stopper = new AbortController()
+        let calls = 0
+        const onProgress = () => {
+          if (++calls === after) stopper.abort()
+        }
+        try {
+          const hooks = { signal: stopper.signal, onProgress }
+          const result = await trained({ ...options, checkpoint }, hooks)
+          expect(result.adapter.fingerprint).toBe(whole.adapter.fingerprint)
+          expect(result.judged.fingerprint).toBe(whole.judged.fingerprint)
+          break
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'ABORTED' })
+          expect(existsSync(checkpoint)).toBe(true)
+          stops++
+        }
       }
-      try {
-        const hooks = { signal: stopper.signal, onProgress }
-        const result = await trained({ ...options, checkpoint }, hooks)
-        expect(result.adapter.fingerprint).toBe(whole.adapter.fingerprint)
-        expect(result.judged.fingerprint).toBe(whole.judged.fingerprint)
-        break
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'ABORTED' })
-        expect(existsSync(checkpoint)).toBe(true)
-        stops++
-      }
-    }
-    expect(stops).toBeGreaterThan(2)
-    // What comes after may be cut off as well: asked again, nothing is trained anew.
-    const onProgress = () => expect.unreachable('an epoch was trained again')
-    const again = await trained({ ...options, checkpoint }, { onProgress })
-    expect(again.adapter.fingerprint).toBe(whole.adapter.fingerprint)
-  }, 180_000)
+      expect(stops).toBeGreaterThan(2)
+      // What comes after may be cut off as well: asked again, nothing is trained anew.
+      const onProgress = () => expect.unreachable('an epoch was trained again')
+      const again = await trained({ ...options, checkpoint }, { onProgress })
+      expect(again.adapter.fingerprint).toBe(whole.adapter.fingerprint)
+    },
+    180_000,
+  )
 
   test('the event loop has next to nothing to do meanwhile', async () => {
     const before = performance.eventLoopUtilization()

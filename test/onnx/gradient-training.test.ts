@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { random } from '#src/math/random.js'
+import { random, shuffle } from '#src/math/random.js'
 import { linear, productCrossEntropy } from '#src/onnx/ops-layers.js'
 import { type TrainingModel, trainingStep } from '#src/onnx/optimizer.js'
 import { type Batch, Training, type TrainingOptions } from '#src/onnx/optimizer-session.js'
@@ -107,22 +107,119 @@ test('a run resumed from its state takes the very same steps', async () => {
   expect(rest.state).toEqual(whole.state)
 })
 
-test.each([1, 2])('three steps in one graph end where three graphs do (%i threads)', async (threads) => {
-  const apart = await losses(6, { threads })
-  const training = await Training.create(embeddings, { threads, seed: 4, unroll: 3 })
-  for (const first of [0, 3]) {
-    const each = [0, 1, 2].map((i) => embeddingBatch(first + i))
-    const fed = each.flatMap((one, i) => Object.entries(one).map(([name, data]) => [`${name}#${i}`, data]))
-    const { loss } = await training.step(Object.fromEntries(fed), 0.05)
-    const wanted = apart.seen.slice(first, first + 3).reduce((sum, one) => sum + one, 0) / 3
-    expect(loss).toBeCloseTo(wanted, 5)
+/** A table of which a step looks at few rows, and a matrix of which it looks at all. */
+const lookups: TrainingModel = {
+  name: 'lookups',
+  loss: ({ ops, parameter, rows, batch }) => {
+    const items = rows('table', [50, 8], { deviation: 0.5 }, 'ids', 12)
+    const persons = ops.matmul(
+      ops.gatherRows(items, batch('from', 'int32', [16])),
+      parameter('w', [8, 8], { deviation: 0.3 }),
+    )
+    const weights = ops.graph.constant('weights', new Float32Array(16).fill(1), [16, 1])
+    return productCrossEntropy(ops, persons, items, batch('to', 'int32', [16]), weights)
+  },
+}
+function lookupBatch(step: number): Batch {
+  const source = random(200 + step)
+  const draw = () => Int32Array.from({ length: 16 }, () => source.integer(12))
+  const ids = Int32Array.from(
+    shuffle(
+      Array.from({ length: 50 }, (_, i) => i),
+      source,
+    ).slice(0, 12),
+  )
+  return { ids, from: draw(), to: draw() }
+}
+const UNROLL = 3
+const rateOf = (step: number) => 0.01 * (step + 1)
+
+async function lossesOf(
+  [model, batchOf]: readonly [TrainingModel, (step: number) => Batch],
+  { groups, ...options }: Partial<TrainingOptions> & { readonly groups: readonly number[] },
+) {
+  const training = await Training.create(model, { threads: 1, seed: 4, ...options })
+  const seen: { loss: number; norm: number }[] = []
+  for (const size of groups) {
+    const steps = Array.from({ length: size }, (_, i) => training.steps + i)
+    seen.push(...(await training.several(steps.map(batchOf), steps.map(rateOf))))
   }
   const state = await training.state()
   await training.close()
-  expect(state.steps).toBe(6)
-  for (const [name, values] of Object.entries(apart.state.tensors)) {
-    for (const [i, value] of values.entries()) expect(state.tensors[name][i]).toBeCloseTo(value, 5)
+  return { seen, state }
+}
+
+describe.each([
+  ['whole tables', [embeddings, embeddingBatch] as const],
+  ['few rows of a table', [lookups, lookupBatch] as const],
+])('steps in one graph, %s', (_, subject) => {
+  test.each([1, 2])('give the losses, norms and state of single steps (%i threads)', async (threads) => {
+    const apart = await lossesOf(subject, { threads, groups: [1, 1, 1, 1, 1, 1, 1] })
+    const together = await lossesOf(subject, { threads, unroll: UNROLL, groups: [3, 1, 3] })
+    expect(together).toEqual(apart)
+    expect(together.state.steps).toBe(7)
+    expect(together.seen.at(-1)!.loss).not.toBe(together.seen[0].loss)
+  })
+
+  test('a run resumed between two graphs takes the very same steps', async () => {
+    const whole = await lossesOf(subject, { unroll: UNROLL, groups: [3, 3, 1] })
+    const first = await lossesOf(subject, { unroll: UNROLL, groups: [3] })
+    const rest = await lossesOf(subject, { unroll: UNROLL, state: first.state, groups: [3, 1] })
+    expect([...first.seen, ...rest.seen]).toEqual(whole.seen)
+    expect(rest.state).toEqual(whole.state)
+  })
+
+  test('write state in place, and that changes no bit', async () => {
+    const { inPlace, parameters } = trainingStep(subject[0], {}, UNROLL)
+    expect(inPlace.size).toBe(3 * parameters.length)
+    const options = { threads: 2, unroll: UNROLL, groups: [3, 3] }
+    const apart = await lossesOf(subject, { ...options, inPlace: false })
+    expect(await lossesOf(subject, options)).toEqual(apart)
+  })
+})
+
+test('another number of steps than there is a graph for is refused', async () => {
+  const training = await Training.create(embeddings, { threads: 1, unroll: UNROLL })
+  const two = [embeddingBatch(0), embeddingBatch(1)]
+  await expect(training.several(two, [0.1, 0.1])).rejects.toThrow(/no graph of 2 steps/)
+  await expect(training.several(two.slice(1), [])).rejects.toThrow(/1 steps with 0 rates/)
+  await training.close()
+})
+
+test('rows that a step does not look at stay as they are, those it does are trained as a whole table is', async () => {
+  const dense: TrainingModel = {
+    name: 'dense',
+    loss: (scope) =>
+      lookups.loss({
+        ...scope,
+        rows: (name, shape, initial, index, count) =>
+          scope.ops.gatherRows(scope.parameter(name, shape, initial), scope.batch(index, 'int32', [count])),
+      }),
   }
+  const one = { groups: [1] }
+  const [whole, few] = [
+    await lossesOf([dense, lookupBatch], one),
+    await lossesOf([lookups, lookupBatch], one),
+  ]
+  expect(few.seen[0].loss).toBeCloseTo(whole.seen[0].loss, 6)
+  expect(few.seen[0].norm).toBeCloseTo(whole.seen[0].norm, 6)
+  const start = await lossesOf([lookups, lookupBatch], { groups: [] })
+  const ids = new Set(lookupBatch(0).ids as Int32Array)
+  for (const kind of ['w', 'm', 'v']) {
+    const [was, is, dense] = [start, few, whole].map(({ state }) => state.tensors[`${kind}:table`])
+    for (let at = 0; at < is.length; at++) {
+      if (ids.has(Math.floor(at / 8))) expect(is[at]).toBeCloseTo(dense[at], 6)
+      else expect(is[at]).toBe(was[at])
+    }
+    expect(is).not.toEqual(was)
+  }
+})
+
+test('a step that names a row of a table twice is refused', async () => {
+  const training = await Training.create(lookups, { threads: 1 })
+  const batch = { ...lookupBatch(0), ids: Int32Array.from({ length: 12 }, (_, i) => Math.min(i, 10)) }
+  await expect(training.step(batch, 0.1)).rejects.toThrow(/row twice in 'ids'/)
+  await training.close()
 })
 
 test('the seed decides the start', async () => {
@@ -143,6 +240,20 @@ test('a batch or a state of the wrong size is refused', async () => {
 
 describe.skipIf(skipSoftwareGpu)('webgpu on a software GPU', () => {
   beforeAll(useSoftwareGpu)
+
+  test('steps in one graph, with rows of a table, give the losses of the CPU', async () => {
+    const subject = [lookups, lookupBatch] as const
+    const groups = [UNROLL, 1]
+    const cpu = await lossesOf(subject, { groups, unroll: UNROLL })
+    const gpu = await lossesOf(subject, { groups, unroll: UNROLL, device: 'webgpu' })
+    for (const [i, { loss }] of cpu.seen.entries())
+      expect(Math.abs(gpu.seen[i].loss - loss)).toBeLessThan(1e-3)
+    for (const [name, values] of Object.entries(cpu.state.tensors)) {
+      for (const [i, value] of values.entries()) {
+        expect(Math.abs(gpu.state.tensors[name][i] - value)).toBeLessThan(1e-3)
+      }
+    }
+  }, 120_000)
 
   test('the same steps give the same losses as on the CPU, with the state on the device', async () => {
     const [cpu, gpu] = [await losses(3, {}), await losses(3, { device: 'webgpu' })]
