@@ -1,29 +1,9 @@
-"""LightGCN's training step in PyTorch, as families.ts trains it.
+"""LightGCN's training step in PyTorch, as families.ts trains it: see torch_steps.py. The manifest has its sizes."""
 
-Argument: a folder with manifest.json (sizes, threads, tensors by name: shape and offset in numbers) and tensors.bin
-(everything as float32). Prints the loss of the first step, then answers every line "N" on standard input with the
-milliseconds that N steps took. Ends with its input.
-"""
-
-import json
-import math
-import sys
-import time
-
-import numpy
 import torch
 import torch.nn.functional as F
 
-folder = sys.argv[1]
-manifest = json.load(open(folder + "/manifest.json"))
-numbers = numpy.fromfile(folder + "/tensors.bin", dtype="float32")
-torch.set_num_threads(manifest["threads"])
-
-
-def tensor(name):
-    spec = manifest["tensors"][name]
-    return torch.from_numpy(numbers[spec["offset"] : spec["offset"] + math.prod(spec["shape"])].copy()).reshape(spec["shape"])
-
+from torch_steps import answer, manifest, tensor
 
 count, layers, batch = manifest["nodes"], manifest["layers"], manifest["batch"]
 users, taken = tensor("users").long(), tensor("taken").long() + manifest["people"]
@@ -65,9 +45,4 @@ def step():
     return loss.item()
 
 
-print(step(), torch.__version__, flush=True)
-for line in sys.stdin:
-    started = time.perf_counter()
-    for _ in range(int(line)):
-        step()
-    print((time.perf_counter() - started) * 1000, flush=True)
+answer(step)

@@ -53,7 +53,7 @@ export class TorchProcess {
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'tensors.bin'), all)
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...facts, tensors }))
-    const child = spawn(PYTHON, [script, folder])
+    const child = spawn(PYTHON, ['-B', script, folder])
     child.stderr.pipe(process.stderr)
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     const [loss, version, ...products] = (await nextLine(lines)).split(' ')

@@ -1,30 +1,11 @@
-"""The training steps of train-models.ts in PyTorch.
+"""The training steps of train-models.ts in PyTorch: see torch_steps.py. The manifest says which model."""
 
-Argument: a folder with manifest.json (which model, threads, tensors by name: shape and offset in floats) and tensors.bin
-(everything as float32). Prints the loss of the first step, PyTorch's version and its library of matrix products (Debian's
-own is a slow one unless libopenblas0 is installed), then answers every line "N" on standard input with the
-milliseconds that N steps took. Ends with its input.
-"""
-import json
 import math
-import sys
-import time
 
-import numpy
 import torch
 import torch.nn.functional as F
 
-folder = sys.argv[1]
-manifest = json.load(open(folder + "/manifest.json"))
-data = numpy.fromfile(folder + "/tensors.bin", dtype="float32")
-torch.set_num_threads(manifest["threads"])
-
-
-def tensor(name):
-    spec = manifest["tensors"][name]
-    size = math.prod(spec["shape"])
-    return torch.from_numpy(data[spec["offset"] : spec["offset"] + size].copy()).reshape(spec["shape"])
-
+from torch_steps import answer, manifest, tensor
 
 weights = {name: torch.nn.Parameter(tensor(name)) for name in manifest["parameters"]}
 given = {name: tensor(name) for name in manifest["tensors"] if name not in weights}
@@ -110,14 +91,4 @@ def step():
     return loss.item()
 
 
-def products():
-    libraries = {line.split()[-1] for line in open("/proc/self/maps") if "/lib" in line and "blas" in line}
-    return "OpenBLAS" if any("openblas" in path for path in libraries) else "the reference BLAS"
-
-
-print(step(), torch.__version__, products(), flush=True)
-for line in sys.stdin:
-    started = time.perf_counter()
-    for _ in range(int(line)):
-        step()
-    print((time.perf_counter() - started) * 1000, flush=True)
+answer(step)
