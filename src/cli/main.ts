@@ -1,27 +1,14 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
-import { reportFailure } from './failure.js'
-import { watchStreams } from './streams.js'
+import type { CommandEntry } from './program.js'
 
 /**
- * The entry point of the command line. Only commander is loaded here: a command's own file is loaded when that
- * command is asked for, and the library only when the command runs, so that help answers at once.
+ * The entry point of the command line. Nothing is loaded here for the general help, which a newcomer asks for first:
+ * commander alone would take a tenth as long again as Node itself. A command's own file is loaded when that command
+ * is asked for, and the library only when the command runs.
  */
 
-/** What one file under commands/ exports: it adds its flags, help and action to an empty command. */
-interface CommandFile {
-  define(command: Command): void
-}
-
-interface Entry {
-  readonly name: string
-  readonly summary: string
-  readonly load: () => Promise<CommandFile>
-}
-
 /** Every command, in the order in which a newcomer meets them. */
-const ENTRIES: readonly Entry[] = [
+const ENTRIES: readonly CommandEntry[] = [
   {
     name: 'demo',
     summary: 'show all of it on the built-in bookshelf',
@@ -107,53 +94,34 @@ Environment: NO_COLOR for plain text, TEXTREC_DEBUG=1 for the stack of an unexpe
 
 Start with 'textrec demo', or run 'textrec COMMAND --help' for an example that runs as it stands.`
 
-/** The package's version, read without loading the library. */
-function packageVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
-}
+const HELP_COMMAND = 'help [COMMAND]'
 
-/** The name of the command that `args` are about: the first word, or the second of `help COMMAND`. */
-function askedName(args: readonly string[]): string | undefined {
-  const name = args[0] === 'help' ? args[1] : args[0]
-  return name?.startsWith('-') ? undefined : name
-}
+/** What `textrec --help` prints. */
+function generalHelp(): string {
+  const lines = (rows: readonly (readonly [left: string, right: string])[]) =>
+    rows.map(([left, right]) => `  ${left.padEnd(HELP_COMMAND.length)}  ${right}`).join('\n')
+  return `Usage: textrec COMMAND [options]
 
-function askedFor(args: readonly string[]): Entry | undefined {
-  const name = askedName(args)
-  return ENTRIES.find((entry) => entry.name === name)
-}
+A text-aware recommender: pretrained BERT, nearest neighbours and SQLite.
 
-/** What commander is to read. Help about a command that does not exist is no help: only its name is looked at. */
-function readable(args: readonly string[]): readonly string[] {
-  const name = askedName(args)
-  return name === undefined || name === 'help' || askedFor(args) !== undefined ? args : [name]
-}
+Options:
+${lines([
+  ['-V, --version', 'print the version'],
+  ['-h, --help', 'print help'],
+])}
 
-async function buildProgram(args: readonly string[]): Promise<Command> {
-  const program = new Command('textrec')
-    .description('A text-aware recommender: pretrained BERT, nearest neighbours and SQLite.')
-    .usage('COMMAND [options]')
-    .version(packageVersion(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand('help [COMMAND]', 'print help for a command')
-    .addHelpText('after', `\n${ABOUT}`)
-    .exitOverride()
-    .configureOutput({ outputError: () => {} }) // reportFailure prints it, on one line
-  const asked = askedFor(args)
-  for (const entry of ENTRIES) {
-    const command = program.command(entry.name).summary(entry.summary).description(`${entry.summary}.`)
-    if (entry === asked) (await entry.load()).define(command)
-  }
-  return program
+Commands:
+${lines([...ENTRIES.map(({ name, summary }) => [name, summary] as const), [HELP_COMMAND, 'print help for a command']])}
+
+${ABOUT}
+`
 }
 
 const args = process.argv.slice(2)
-const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json')
-watchStreams(json)
-try {
-  const program = await buildProgram(args)
-  await program.parseAsync(readable(args), { from: 'user' })
-} catch (error) {
-  process.exitCode = reportFailure(error, { json, command: askedFor(args)?.name })
+if (args.length === 1 && ['-h', '--help', 'help'].includes(args[0])) {
+  process.stdout.on('error', async (error) => (await import('./streams.js')).outputFailed(error, false))
+  process.stdout.write(generalHelp())
+} else {
+  const { runProgram } = await import('./program.js')
+  await runProgram(args, ENTRIES, generalHelp())
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sampleFiles } from 'textrec'
 import { describe, expect, test } from 'vitest'
+import { EVALUATE } from '#src/project/evaluation.js'
 import { ended, MAIN, start, temporaryFolder, textrec } from './textrec.js'
 
 const folder = temporaryFolder()
@@ -35,10 +36,21 @@ describe('help', () => {
     for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
   })
 
+  test('is the same however it is asked for', async () => {
+    const asked = [['--help'], ['-h'], ['help'], ['--help', '--json']].map((args) => textrec(args))
+    const texts = await Promise.all([...asked, textrec([])])
+    for (const { stdout, stderr } of texts) expect(stdout + stderr).toBe(texts[0].stdout)
+  })
+
   test('is the same for `help COMMAND` and `COMMAND --help`', async () => {
     const [one, two] = await Promise.all([textrec(['help', 'similar']), textrec(['similar', '--help'])])
     expect(one.stdout).toContain('--item-file')
     expect(one.stdout).toBe(two.stdout)
+  })
+
+  test("names the library's own default for the models to compare", async () => {
+    const { stdout } = await textrec(['evaluate', '--help'])
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`(default: ${EVALUATE.models.default.join(', ')})`)
   })
 
   test('is printed on standard error, as a usage error, when no command is given', async () => {
@@ -50,7 +62,6 @@ describe('help', () => {
 
   test('loads nothing but commander and the command line itself', async () => {
     const log = join(folder, 'loaded.txt')
-    writeFileSync(log, '')
     // A hook that writes down every module that is loaded, and runs before main.js.
     const hook = `import { appendFileSync } from 'node:fs'
       export async function load(url, context, next) {
@@ -60,12 +71,17 @@ describe('help', () => {
     const register = `import { register } from 'node:module'
       register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)})`
     const preload = `data:text/javascript,${encodeURIComponent(register)}`
-    for (const args of [['--help'], ['index', '--help']]) {
+    const loadedBy = async (...args: string[]) => {
+      writeFileSync(log, '')
       const { code } = await ended(start(process.execPath, ['--import', preload, MAIN, ...args]))
       expect(code).toBe(0)
+      return readFileSync(log, 'utf8').trim().split('\n')
     }
-    const loaded = readFileSync(log, 'utf8').trim().split('\n')
-    expect(loaded.some((url) => url.endsWith('/dist/src/cli/main.js'))).toBe(true)
+    // The general help does without commander.
+    const general = (await loadedBy('--help')).filter((url) => url.startsWith('file:'))
+    expect(general).toHaveLength(1)
+    expect(general[0]).toMatch(/\/dist\/src\/cli\/main\.js$/)
+    const loaded = await loadedBy('index', '--help')
     const heavy = loaded.filter(
       (url) =>
         url.startsWith('file:') &&
