@@ -220,6 +220,21 @@ const link = (file: string): HostileCase => ({
 
 const named = (what: string, name: string): HostileCase => ({ what: `name: ${what}`, prepare: () => name })
 
+/** A link beside the model's folder, to what lies outside or to itself. */
+const linkedName = (
+  what: string,
+  name: string,
+  target: (link: string, outside: string) => string,
+): HostileCase => ({
+  what: `name: ${what}`,
+  prepare: (folder, outside) => {
+    const link = `${folder}-${name}`
+    rmSync(link, { force: true })
+    symlinkSync(target(link, outside), link)
+    return link
+  },
+})
+
 const FOLDERS: readonly HostileCase[] = [
   link('model.safetensors'),
   link('config.json'),
@@ -241,6 +256,10 @@ const FOLDERS: readonly HostileCase[] = [
   named('a URL', 'https://example.org/model'),
   named('a megabyte', 'a'.repeat(MEGABYTES)),
   named('a line break', 'org/name\n'),
+  named('300 letters, too many for a file', 'a'.repeat(300)),
+  linkedName('a link to a file', 'file', (_, outside) => join(outside, 'secret.bin')),
+  linkedName('a link to itself', 'self', (link) => link),
+  linkedName('a link to itself that names a pooling', 'self#cls', (link) => link),
   named('nothing', ''),
 ]
 

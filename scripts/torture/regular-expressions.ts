@@ -84,6 +84,15 @@ function expression(text: string, start: number): { source: string; flags: strin
   return { source: text.slice(start + 1, end), flags, end: end + 1 + flags.length }
 }
 
+/** Places where an expression is built while the program runs: nobody can try those beforehand. */
+export function builtExpressions(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return builtExpressions(path)
+    return entry.name.endsWith('.ts') && /\bRegExp\(/.test(readFileSync(path, 'utf8')) ? [path] : []
+  })
+}
+
 /** Characters that are tried besides those that the expression names. */
 const ALWAYS = ['0', 'a', 'A', ' ', '\t', '\n', '-', '.', '"', '\u0000', 'é']
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
-import { POOLINGS, type Pooling } from './bert-graph.js'
+import { POOLINGS } from './bert-graph.js'
 import { type HubOptions, hubModelFolder } from './hub.js'
 import { type KnownModel, knownEncoders } from './known-models.js'
 import { readModelFolder } from './model-folder.js'
@@ -25,10 +25,10 @@ export async function resolveModel(name: string, options: ResolveOptions): Promi
   if (typeof name !== 'string' || name === '' || name.length > 4096 || /\p{Cc}/u.test(name)) {
     throw new TextrecError('MODEL_UNKNOWN', `${show(name)} is no name of an encoder.`, SUGGESTION)
   }
-  const [, model, pooling] = POOLED.exec(name) ?? []
-  if (pooling !== undefined && !isFolder(name)) {
-    const source = await resolveModel(model, options)
-    return { ...source, name, pooling: pooling as Pooling }
+  const mark = name.lastIndexOf('#')
+  const pooling = POOLINGS.find((known) => known === name.slice(mark + 1))
+  if (mark > 0 && pooling !== undefined && !isFolder(name)) {
+    return { ...(await resolveModel(name.slice(0, mark), options)), name, pooling }
   }
   const known = knownEncoders().find((model) => model.name === name)
   if (known !== undefined) return resolveKnown(known, options)
@@ -46,9 +46,6 @@ export async function resolveModel(name: string, options: ResolveOptions): Promi
     near === undefined ? SUGGESTION : `Did you mean '${near}'?`,
   )
 }
-
-/** 'all-MiniLM-L6-v2#cls' */
-const POOLED = new RegExp(`^(.+)#(${POOLINGS.join('|')})$`)
 
 const SUGGESTION = "Use a known name such as 'all-MiniLM-L6-v2', a Hugging Face id 'org/name', or a folder."
 
@@ -92,5 +89,9 @@ function packageFolder(name: string): string {
 }
 
 function isFolder(name: string): boolean {
-  return statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false
+  try {
+    return statSync(name).isDirectory()
+  } catch {
+    return false // also what is too long for a name, or a link to itself
+  }
 }

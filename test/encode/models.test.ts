@@ -25,12 +25,23 @@ describe('names', () => {
     ['org/../../etc', 'MODEL_UNKNOWN'],
     ['org/name/more', 'MODEL_UNKNOWN'],
     ['org\\name', 'MODEL_UNKNOWN'],
+    ['a'.repeat(300), 'MODEL_UNKNOWN'], // longer than a file's name may be
+    [`${'a'.repeat(300)}#cls`, 'MODEL_UNKNOWN'],
     ['../nowhere', 'MODEL_INVALID'],
     ['/nowhere/at/all', 'MODEL_INVALID'],
     ['/nowhere/at/all#cls', 'MODEL_INVALID'],
     ['all-MiniLM-L6-v2#max', 'MODEL_UNKNOWN'],
   ])('%j is refused with %s', async (name, code) => {
     expect(await codeOf(() => resolveModel(name, { hubDirectory: temporaryFolder() }))).toBe(code)
+  })
+
+  test('a link to itself is refused, and so is one that names a pooling', async () => {
+    const folder = temporaryFolder()
+    for (const name of ['self', 'self#cls']) {
+      const link = join(folder, name)
+      symlinkSync(link, link)
+      expect(await codeOf(() => resolveModel(link, { hubDirectory: undefined }))).toBe('MODEL_INVALID')
+    }
   })
 
   test('every manifest is complete', () => {
