@@ -32,9 +32,7 @@ export class Crowd implements CrowdParts {
   readonly range: RatingRange | undefined
   readonly likedFrom: number | undefined
   private readonly places: KeyTable
-  private logs:
-    | { readonly values: Float32Array; readonly mean: number; readonly deviation: number }
-    | undefined
+  private logs: { readonly values: Float32Array; readonly mean: number; readonly unit: number } | undefined
   private popular: Opinions | undefined
 
   constructor(parts: CrowdParts) {
@@ -66,33 +64,34 @@ export class Crowd implements CrowdParts {
   }
 
   /**
-   * Popularity as an opinion about items: the standardised logarithm of how many people liked each. Made when
-   * somebody is asked about of whom nothing is known.
+   * Popularity as an opinion about items: the standardised logarithm of how many people liked each; an item that nobody
+   * took is less popular than any other. Made when somebody is asked about of whom nothing is known.
    */
   get popularity(): Opinions | undefined {
     if (this.keys.length === 0) return undefined
     if (this.popular === undefined) {
-      const { deviation, mean, values } = this.logScale
-      const standardised = values.map((log) => (deviation > 0 ? (log - mean) / deviation : 0))
+      const { mean, unit, values } = this.logScale
+      const standardised = values.map((log) => (log - mean) / unit)
       const lowest = standardised.reduce((a, b) => Math.min(a, b))
-      this.popular = new Opinions(this.keys, standardised, lowest, this)
+      this.popular = new Opinions(this.keys, standardised, lowest, this, 0, 1, -mean / unit)
     }
     return this.popular
   }
 
   /** How much more popular than usual an item is, in standard deviations of log(1 + people). */
   popularityOf(key: number): number {
-    const { deviation, mean } = this.logScale
-    if (deviation === 0) return 0
+    const { mean, unit } = this.logScale
     const at = this.position(key)
     const log = at === -1 ? 0 : Math.log1p(this.counts[at])
-    return (log - mean) / deviation
+    return (log - mean) / unit
   }
 
+  /** `unit` is the deviation; 1 where all have been taken as often, and differ only from what nobody took. */
   private get logScale() {
     if (this.logs === undefined) {
       const values = Float32Array.from(this.counts, (count) => Math.log1p(count))
-      this.logs = { values, ...meanAndDeviation(values) }
+      const { deviation, mean } = meanAndDeviation(values)
+      this.logs = { values, mean, unit: deviation > 0 ? deviation : 1 }
     }
     return this.logs
   }
@@ -173,6 +172,7 @@ export class Opinions {
    * @param keys [listed] item keys, ascending
    * @param scores [listed] standardised: mean 0, deviation 1 over the warm items
    * @param mean, deviation of the scores before they were standardised
+   * @param unknown of an item without interactions; 0, the mean, where nothing is known for or against it
    */
   constructor(
     readonly keys: Int32Array,
@@ -181,6 +181,7 @@ export class Opinions {
     private readonly crowd: Pick<Crowd, 'position'>,
     readonly mean = 0,
     readonly deviation = 1,
+    readonly unknown = 0,
   ) {}
 
   /** False for an item without interactions. */
@@ -188,11 +189,10 @@ export class Opinions {
     return this.crowd.position(key) !== -1
   }
 
-  /** 0, the mean, for an item without interactions: nothing is known, for or against it. */
   of(key: number): number {
     const at = find(this.keys, key)
     if (at !== -1) return this.scores[at]
-    return this.crowd.position(key) === -1 ? 0 : this.floor
+    return this.crowd.position(key) === -1 ? this.unknown : this.floor
   }
 
   /**

@@ -46,7 +46,7 @@ const POPULAR_DIVERSITY = 0.3
  * best of the candidates, 200 or more by text and by interactions each, are taken then), and over a graph, which
  * finds what its measured recall says. Never fewer than k while k items may answer: when the candidates do not
  * suffice, more are fetched, at last all of them; items about which nothing is known come last, with the lowest
- * score of the others.
+ * score of the others (where popularity decides, with that of what nobody took).
  */
 export async function recommendFor(
   shelf: Shelf,
@@ -92,7 +92,8 @@ async function recommendOne(
   for (;;) {
     let picks = applyRules(pool, rules, facts, pinned)
     if (picks.length < k && pool.complete) {
-      picks = applyRules(withTheRest(pool, allowed?.keys ?? store.filterItems({})), rules, facts, pinned)
+      const rest = withTheRest(pool, taste, allowed?.keys ?? store.filterItems({}))
+      picks = applyRules(rest, rules, facts, pinned)
     }
     const removed = picks.filter(({ key }) => !facts.exists(key))
     if (removed.length > 0) {
@@ -123,10 +124,11 @@ function isCertain(picks: readonly Picked[], bound: number, { boosts, diversity,
   return last === undefined || last.pinned || last.score >= bound
 }
 
-/** Everything that may answer: what nothing is known about gets the lowest score of the others. */
-function withTheRest(pool: Pool, keys: Int32Array): Pick<Pool, 'keys' | 'scores'> {
+/** Everything that may answer: what nothing is known about gets the lowest score. */
+function withTheRest(pool: Pool, taste: Taste, keys: Int32Array): Pick<Pool, 'keys' | 'scores'> {
   const known = new Set(pool.keys)
-  const lowest = pool.scores.reduce((least, score) => Math.min(least, score), 0)
+  const unpopular = taste.basis === 'popular' ? (taste.opinions?.unknown ?? 0) : 0
+  const lowest = pool.scores.reduce((least, score) => Math.min(least, score), unpopular)
   const rest = Array.from(keys).filter((key) => !known.has(key))
   return { keys: [...pool.keys, ...rest], scores: [...pool.scores, ...rest.map(() => lowest)] }
 }

@@ -150,3 +150,25 @@ describe('recommendFor, against scoring everything', () => {
     expect(none).toHaveLength(40)
   })
 })
+
+test('what is popular: items that somebody took come before items that nobody took, however few', async () => {
+  const { store, index } = shelf
+  const nobody = { ...(await whoTook(new Int32Array(0))), basis: 'popular' as const }
+  const [a, b, c] = [keys[7], keys[50], keys[311]]
+  for (const counts of [
+    [1, 1, 1],
+    [3, 2, 1],
+  ]) {
+    const some = { keys: Int32Array.of(a, b, c), counts: Int32Array.from(counts) }
+    const crowd = new Crowd({ ...Crowd.empty, ...some, scorer: undefined })
+    const taste: Taste = { ...nobody, opinions: crowd.popularity }
+    const [{ picks }] = await recommendFor({ store, index, crowd }, [taste], { ...plain, k: 6 })
+    expect(picks.slice(0, 3).map(({ key }) => key)).toEqual([a, b, c])
+    expect(picks[3].score).toBeLessThan(picks[2].score)
+    expect(picks[3].score).toBe(scoreOf(taste, picks[3].key, undefined))
+    // A boost that is smaller than the difference does not make up for it.
+    const boosts = [{ keys: Int32Array.of(keys[0]), by: 0.1 }]
+    const [boosted] = await recommendFor({ store, index, crowd }, [taste], { ...plain, k: 4, boosts })
+    expect(boosted.picks.map(({ key }) => key)).toEqual([a, b, c, keys[0]])
+  }
+})
