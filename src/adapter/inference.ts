@@ -10,7 +10,7 @@ import { packTails } from './sequences.js'
 
 export type Weights = { readonly [parameter: string]: Float32Array }
 
-/** Rows of events encoded by one run. */
+/** Rows of events encoded by one run for many people; a question about one person is one row. */
 const ROWS = 16
 /** Items encoded by one run. */
 const ITEMS = 8192
@@ -24,6 +24,7 @@ export class Inference {
     readonly shape: AdapterShape,
     private readonly items: Forward,
     private readonly persons: Forward,
+    private readonly person: Forward,
     private readonly products: Session,
   ) {}
 
@@ -43,21 +44,9 @@ export class Inference {
       },
       { threads },
     )
-    const persons = await Forward.open(
-      'persons',
-      (scope) => {
-        const { length, dim } = shape
-        const items = scope.batch('items', 'float32', ['items', dim])
-        const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [ROWS * length]))
-        const segments = scope.batch('segments', 'int32', [ROWS, length])
-        const positions = scope.batch('positions', 'int32', [ROWS, length])
-        return {
-          vectors: personEncoder(scope, shape, events, { segments, positions, rows: ROWS }, noDropout),
-        }
-      },
-      { threads },
-    )
-    return new Inference(shape, items, persons, await openProducts(threads))
+    const persons = await openPersons(shape, ROWS, threads)
+    const person = await openPersons(shape, 1, threads)
+    return new Inference(shape, items, persons, person, await openProducts(threads))
   }
 
   /**
@@ -91,11 +80,12 @@ export class Inference {
     const { dim, length } = this.shape
     const result = matrix(histories.length, dim)
     const packed = packTails(histories, length)
-    const vectors = new Float32Array(Math.ceil(packed.rows / ROWS) * ROWS * length * dim)
-    for (let from = 0; from < packed.rows; from += ROWS) {
+    const [forward, rows] = packed.rows === 1 ? [this.person, 1] : [this.persons, ROWS]
+    const vectors = new Float32Array(Math.ceil(packed.rows / rows) * rows * length * dim)
+    for (let from = 0; from < packed.rows; from += rows) {
       const part = (all: Int32Array, filler: number) => {
-        const some = new Int32Array(ROWS * length).fill(filler)
-        some.set(all.subarray(from * length, (from + ROWS) * length))
+        const some = new Int32Array(rows * length).fill(filler)
+        some.set(all.subarray(from * length, (from + rows) * length))
         return some
       }
       const batch = {
@@ -104,7 +94,7 @@ export class Inference {
         segments: part(packed.segments, -1),
         positions: part(packed.positions, 0),
       }
-      vectors.set((await this.persons.run(weights, batch)).vectors, from * length * dim)
+      vectors.set((await forward.run(weights, batch)).vectors, from * length * dim)
     }
     for (const [h, last] of packed.last.entries()) {
       if (last >= 0) result.data.set(vectors.subarray(last * dim, (last + 1) * dim), h * dim)
@@ -122,8 +112,24 @@ export class Inference {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.items.close(), this.persons.close(), this.products.close()])
+    await Promise.all([this.items, this.persons, this.person, this.products].map((one) => one.close()))
   }
+}
+
+/** A pass for a fixed number of rows of events. */
+function openPersons(shape: AdapterShape, rows: number, threads: number): Promise<Forward> {
+  const { length, dim } = shape
+  return Forward.open(
+    'persons',
+    (scope) => {
+      const items = scope.batch('items', 'float32', ['items', dim])
+      const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [rows * length]))
+      const segments = scope.batch('segments', 'int32', [rows, length])
+      const positions = scope.batch('positions', 'int32', [rows, length])
+      return { vectors: personEncoder(scope, shape, events, { segments, positions, rows }, noDropout) }
+    },
+    { threads },
+  )
 }
 
 function openProducts(threads: number): Promise<Session> {
