@@ -168,12 +168,12 @@ async function recordsOf(
   users: readonly UserKey[],
 ): Promise<readonly NamedRecord[]> {
   const people: { user: UserKey; history: History; wanted: number; vector: Float32Array }[] = []
-  for (const user of users) {
-    const history = store.historyOf(user)
+  const histories = users.map((user) => store.historyOf(user))
+  for (const [i, { vector }] of (await tasteParts(source, histories)).entries()) {
+    const history = histories[i]
     const seen = new Set(history.items).size
-    const { vector } = await tasteParts(source, history)
-    if (vector !== undefined && seen <= MOST_SEEN)
-      people.push({ user, history, vector, wanted: DEPTH + seen })
+    if (vector === undefined || seen > MOST_SEEN) continue
+    people.push({ user: users[i], history, vector, wanted: DEPTH + seen })
   }
   if (people.length === 0) return []
   const { dim } = source.index

@@ -99,6 +99,7 @@ export function adapterSpace(adapter: Adapter): Space {
       return vectors
     },
     person: (signals) => personOf(adapter, signals),
+    people: (all) => peopleOf(adapter, all),
   }
 }
 
@@ -122,6 +123,26 @@ async function personOf(adapter: Adapter, signals: readonly Signal[]): Promise<F
     weights.push(events.reduce((sum, { weight }) => sum + weight, 0))
   }
   return parts.length === 0 ? undefined : known(adapter.meanVector(stack(parts), weights))
+}
+
+/** Whoever is known by events alone, as all are who are asked about by the hundred, goes through the encoder together. */
+async function peopleOf(
+  adapter: Adapter,
+  all: readonly (readonly Signal[])[],
+): Promise<(Float32Array | undefined)[]> {
+  const rows: Float32Array[] = []
+  const histories = all.map((signals) =>
+    signals.every(({ event }) => event === true)
+      ? Int32Array.from(signals, ({ vector }) => rows.push(vector) - 1)
+      : new Int32Array(0),
+  )
+  const together = rows.length === 0 ? undefined : await adapter.personVectors(stack(rows), histories)
+  const people: (Float32Array | undefined)[] = []
+  for (const [i, signals] of all.entries()) {
+    const isThere = together !== undefined && histories[i].length > 0
+    people.push(isThere ? known(row(together, i)) : await personOf(adapter, signals))
+  }
+  return people
 }
 
 function stack(vectors: readonly Float32Array[]): Matrix {

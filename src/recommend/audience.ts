@@ -124,20 +124,21 @@ async function makeMembers(
   const vectors = new Float32Array(people.length * index.dim)
   const seen = people.map(({ taken }) => new Set(taken.items))
   const parts: Pick<Member, 'vector' | 'liked' | 'crowd'>[] = []
-  for (const [i, { taken }] of people.entries()) {
-    if (i % TURN === 0) {
-      await nextTurn()
-      throwIfAborted(signal, 'Looking for an audience')
+  for (let start = 0; start < people.length; start += TURN) {
+    await nextTurn()
+    throwIfAborted(signal, 'Looking for an audience')
+    const some = people.slice(start, start + TURN).map(({ taken }) => taken)
+    for (const [at, { liked, vector }] of (await tasteParts(source, some)).entries()) {
+      const i = start + at
+      if (vector !== undefined) vectors.set(vector, i * index.dim)
+      const positions = crowd.positions(liked)
+      const scale = settings.collaborativeShare > 0 ? crowd.scaleFor(positions, seen[i]) : undefined
+      parts.push({
+        vector,
+        liked: positions,
+        crowd: scale === undefined ? undefined : { mean: scale.mean, deviation: scale.deviation },
+      })
     }
-    const { liked, vector } = await tasteParts(source, taken)
-    if (vector !== undefined) vectors.set(vector, i * index.dim)
-    const positions = crowd.positions(liked)
-    const scale = settings.collaborativeShare > 0 ? crowd.scaleFor(positions, seen[i]) : undefined
-    parts.push({
-      vector,
-      liked: positions,
-      crowd: scale === undefined ? undefined : { mean: scale.mean, deviation: scale.deviation },
-    })
   }
   const texts = await scales.of(vectors, seen)
   return people.map((person, i) => {

@@ -14,6 +14,8 @@ export interface Space {
   fromText(texts: Matrix, itemIds: readonly (string | undefined)[]): Promise<Matrix>
   /** The unit vector of a person, from signals in this space, oldest first; undefined when they cancel. */
   person(signals: readonly Signal[]): Promise<Float32Array | undefined>
+  /** Many of them, faster than one by one; the same but for rounding (1e-6). */
+  people(signals: readonly (readonly Signal[])[]): Promise<(Float32Array | undefined)[]>
 }
 
 /** The encoder's space as it is: a person is the weighted sum of what they like. */
@@ -21,4 +23,5 @@ export const FROZEN_TEXT: Space = {
   basis: 'frozen text',
   fromText: async (texts) => texts,
   person: async (signals) => personVector(signals),
+  people: async (all) => all.map((signals) => personVector(signals)),
 }

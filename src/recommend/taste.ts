@@ -91,13 +91,16 @@ export async function tasteOf(
   return { ...common, ...scale, basis: 'fused', opinions, textWeight, crowdWeight: 1 - textWeight }
 }
 
-/** What is liked in a history, and the vector: the parts of a taste from which the rest follows. */
+/** [people] what is liked in a history, and the vector: the parts of a taste from which the rest follows. */
 export async function tasteParts(
   source: TasteSource,
-  taken: Taken,
-): Promise<Pick<Taste, 'liked' | 'vector'>> {
-  const { liked, signals } = signalsOf(source, taken, NOTHING_SAID)
-  return { liked, vector: await source.space.person(signalsWithVectors(source.index, signals)) }
+  people: readonly Taken[],
+): Promise<Pick<Taste, 'liked' | 'vector'>[]> {
+  const parts = people.map((taken) => signalsOf(source, taken, NOTHING_SAID))
+  const vectors = await source.space.people(
+    parts.map(({ signals }) => signalsWithVectors(source.index, signals)),
+  )
+  return parts.map(({ liked }, i) => ({ liked, vector: vectors[i] }))
 }
 
 /** The same signals, each with its vector as it is now; without those of items that have none any more. */

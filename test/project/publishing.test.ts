@@ -135,6 +135,7 @@ test('where nothing has to be made nothing is asked for, and a change of space i
         return texts
       },
       person: async () => undefined,
+      people: async (all) => all.map(() => undefined),
     },
   }
   const now = (isServed: boolean) => encodeNow(store, encoders[0], [ITEMS[0].id], served, () => isServed)

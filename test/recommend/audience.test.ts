@@ -40,9 +40,9 @@ test('only those are made anew whose history or whose items have changed', async
   let made = 0
   const space: typeof FROZEN_TEXT = {
     ...FROZEN_TEXT,
-    person: (signals) => {
-      made++
-      return FROZEN_TEXT.person(signals)
+    people: (all) => {
+      made += all.length
+      return FROZEN_TEXT.people(all)
     },
   }
   const sample = sampleOf(index, keys)
