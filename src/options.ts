@@ -67,16 +67,25 @@ export function optional<T>(inner: Option<T>): Option<T | undefined> {
   }
 }
 
-/** A value whose type is checked elsewhere (a callback, a signal, a filter document). */
+/** A value whose type is checked elsewhere (a filter document, a matrix). */
 export function anything<T>(fallback: T, expected = 'a value'): Option<T> {
   return { default: fallback, expected, accepts: () => true }
 }
 
-/** The two options that every long call takes. */
-export const longRunning = {
-  signal: anything<AbortSignal | undefined>(undefined, 'an AbortSignal'),
-  onProgress: anything<((progress: never) => void) | undefined>(undefined, 'a function'),
+const signal: Option<AbortSignal | undefined> = {
+  default: undefined,
+  expected: 'an AbortSignal',
+  accepts: (value) =>
+    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
 }
+const onProgress: Option<((progress: never) => void) | undefined> = {
+  default: undefined,
+  expected: 'a function',
+  accepts: (value) => typeof value === 'function',
+}
+
+/** The two options that every long call takes: they are called from workers, where it is too late to refuse them. */
+export const longRunning = { signal, onProgress }
 
 /**
  * Fills `given` up from the defaults of `table`.
@@ -126,13 +135,20 @@ export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
   if (typeof value === 'bigint') return `${value}n`
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return Array.isArray(value) ? `an array of ${value.length}` : typeof value
+  if (!Array.isArray(value)) return typeof value
+  const isShort = value.length > 0 && value.length <= MOST_SHOWN && value.every((one) => !isObject(one))
+  return isShort ? `[${value.map(show).join(', ')}]` : `an array of ${value.length}`
 }
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null
+/** Elements of an array that a message shows. */
+const MOST_SHOWN = 5
 
 /** The known name within two edits of `name`, for "did you mean". */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
-  let bestDistance = 3
+  // Two edits make any two letters into any others.
+  let bestDistance = Math.min(3, name.length)
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {

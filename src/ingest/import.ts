@@ -2,9 +2,9 @@ import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { TextrecError, throwIfAborted } from '../errors.js'
 import {
-  anything,
   choice,
   longRunning,
+  type Option,
   type OptionTable,
   optional,
   resolveOptions,
@@ -85,7 +85,7 @@ const SOURCES: OptionTable<ImportSources> = {
 }
 const OPTIONS: OptionTable<ImportOptions> = {
   signal: longRunning.signal,
-  onProgress: anything<OnProgress | undefined>(undefined, 'a function'),
+  onProgress: longRunning.onProgress as Option<OnProgress | undefined>,
 }
 
 /**
