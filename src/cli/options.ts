@@ -74,7 +74,11 @@ export function addEncoderFlags(command: Command): Command {
 export function addAskFlags(command: Command): Command {
   return command
     .option('-k <n>', 'how many answers at most (default: 10)', wholeNumber(1, MOST_ANSWERS))
-    .option('--filter <json>', 'keep items whose attributes match, e.g. {"year": {"$lt": 1850}}', jsonObject)
+    .option(
+      '--filter <json>',
+      'keep items whose attributes match, e.g. {"year": {"$lt": 1850}}; also $eq $ne $in $nin $gt $gte $lte $exists $and $or $not',
+      jsonObject,
+    )
 }
 
 /** Help text with commands that run as they stand, in an empty folder, one after the other. */

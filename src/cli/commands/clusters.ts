@@ -17,7 +17,7 @@ export function define(command: Command): void {
     'Divide the catalogue into clusters of alike items, named by their most telling words, and store the cluster of each item as an attribute for --filter and --at-most. New items get the nearest cluster; the clusters stay as they are until this runs again.',
   )
   addShellFlags(command)
-    .option('--k <n>', 'how many (default: the root of half the items, 2 to 100)', wholeNumber(1))
+    .option('-k, --k <n>', 'how many (default: the root of half the items, 2 to 100)', wholeNumber(1))
     .option('--seed <n>', 'decides where they start (default: 1)', wholeNumber(0))
     .option('--attribute <name>', 'what the attribute is called (default: cluster)')
     .action((flags: ClusterFlags) =>
@@ -31,7 +31,7 @@ export function define(command: Command): void {
   addExample(
     command,
     ...SAMPLE_PROJECT,
-    'textrec clusters --dir books.textrec --k 8',
+    'textrec clusters --dir books.textrec -k 8',
     'textrec recommend --dir books.textrec --likes dracula --at-most cluster=2',
   )
 }

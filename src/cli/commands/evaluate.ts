@@ -59,7 +59,11 @@ export function define(command: Command): void {
       anyNumber,
     )
     .option('--min-items <n>', 'test people with at least so many items (default: 4)', wholeNumber(2))
-    .option('--models <a,b,c>', `what to compare; a wrong name prints all that there are`, idList)
+    .option(
+      '--models <a,b,c>',
+      'what to compare; a wrong name prints all that there are (default: popular, item-knn, ease, bm25, frozen, adapter, fused)',
+      idList,
+    )
     .option('--baseline <name>', 'what the others are compared with (default: the first model)')
     .option('-k <n>', 'length of the lists that are judged (default: 10)', wholeNumber(1))
     .option('--epochs <n>', 'passes of training, at most (default: 60)', wholeNumber(1))
