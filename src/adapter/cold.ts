@@ -41,8 +41,8 @@ export async function headVectors(
   step: <T>(work: () => Promise<T>) => Promise<T>,
 ): Promise<Matrix> {
   const head = await step(() => inference.itemVectors(weights, white, index))
-  const cold = Array.from(index.keys()).filter((i) => index[i] < 0)
   if (neighbours === 0) return head
+  const cold = Array.from(index.keys()).filter((i) => index[i] < 0)
   for (let from = 0; from < cold.length; from += ROWS) {
     const some = cold.slice(from, from + ROWS)
     const nearness = await step(() => inference.scores(rowsAt(white, some), anchors.white))

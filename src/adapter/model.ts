@@ -22,7 +22,7 @@ export interface AdapterShape {
 }
 
 /** How 'mean' weighs: an event counts this much of the one after it. */
-export const RECENCY = 0.8
+const RECENCY = 0.8
 
 /** Masks random numbers to zero; the identity outside training. */
 export type Dropout = (x: Value) => Value

@@ -46,6 +46,7 @@ interface Step {
 /** Random numbers that dropout masks may start at, beyond the largest mask. */
 export const POOL_SLACK = 2 ** 18
 
+/** Steps in one graph where candidates are a sample. */
 const UNROLLED_SAMPLES = 4
 
 /** Takes an adapter through its epochs: packs histories, makes batches, steps. */
@@ -58,7 +59,6 @@ export class AdapterSteps {
     private readonly parts: readonly (readonly Int32Array[])[],
     private readonly shape: AdapterShape,
     private readonly options: StepOptions,
-    private readonly poolSlack: number,
   ) {}
 
   /**
@@ -99,7 +99,7 @@ export class AdapterSteps {
     const unroll = options.unroll ?? (candidates.corrected ? UNROLLED_SAMPLES : 1)
     const training = await Training.create(model, { device, threads, seed, state, adam, unroll })
     const parts = own.texts.map((_, part) => histories.filter((_history, i) => own.part[i] === part))
-    return new AdapterSteps(training, unroll, candidates, parts, shape, options, POOL_SLACK)
+    return new AdapterSteps(training, unroll, candidates, parts, shape, options)
   }
 
   /**
@@ -180,7 +180,7 @@ export class AdapterSteps {
   private draws(source: Random): Batch {
     const batch: { [name: string]: BigInt64Array | Float32Array } = {}
     for (const { name } of this.training.definition.batch) {
-      if (name.startsWith('dropout')) batch[name] = BigInt64Array.of(BigInt(source.integer(this.poolSlack)))
+      if (name.startsWith('dropout')) batch[name] = BigInt64Array.of(BigInt(source.integer(POOL_SLACK)))
     }
     if (this.shape.idCount > 0) {
       const { idDropout } = this.options

@@ -44,7 +44,7 @@ describe('trainAdapter', () => {
   test.each([
     // Each run gets a little further than one epoch.
     ['all', {}, 11],
-    ['sampled', { ids: 'on', fullSoftmaxItems: 10 } as const, 5],
+    ['sampled', { ids: 'on', encoder: 'mean', fullSoftmaxItems: 10 } as const, 5],
   ])(
     'stopped again and again it ends with the adapter of an undisturbed run (%s items as candidates)',
     async (name, more, after) => {
