@@ -7,7 +7,7 @@ export interface Limit {
 }
 /** What one commit stores, a second or two of work. */
 export const PER_COMMIT: Limit = { texts: 128, characters: 65_536 }
-/** What a thread gets at a time: a tenth of a second of work, so that two of them end at about the same time. */
+/** What a thread gets at a time: two tenths of a second of work, so that two of them end at about the same time. */
 export const PER_CALL: Limit = { texts: 32, characters: 8192 }
 /**
  * Tokens in one batch, padding included, on the CPU. What one layer of so many tokens passes to the next stays in
