@@ -235,7 +235,7 @@ export function batchFeeds(
   for (const lookup of lookups) {
     const names = batches.map((_, step) => fedName(lookup.index, step, unroll))
     const { rows, places } = placesOf(
-      names.map((name) => named[name] as Int32Array),
+      names.map((name) => (named[name] ?? []) as Int32Array),
       lookup,
     )
     feeds[lookup.input] = tensor('int32', rows, [rows.length])

@@ -4,7 +4,7 @@ import type { Ops } from './ops.js'
 import { shapeOf } from './ops-shapes.js'
 import { STATE_KINDS, stateName } from './step-names.js'
 
-/** A table of which each step looks at few rows; see `TrainingScope.rows`. */
+/** A table of which each step looks at few rows; see `Scope.rows`. */
 export interface Lookup {
   /** The part of a batch that names rows of the table. The graph is fed their places in `input` instead. */
   readonly index: string
@@ -30,7 +30,8 @@ export class TableRows {
   /**
    * @param state the values of the table and its moments, by name
    * @param index names the part of the batch that names rows
-   * @param perStep rows that a step looks at
+   * @param steps in the graph
+   * @param perStep rows that each of them looks at
    */
   constructor(
     private readonly ops: Ops,
@@ -47,7 +48,7 @@ export class TableRows {
     this.taken = this.whole.map((table) => ops.gatherRows(table, this.input))
   }
 
-  /** The weights of the rows at `places` of those taken. */
+  /** The weights of the rows that a step looks at. @param places theirs among the rows taken, [perStep] (int32) */
   open(places: Value): Value {
     this.places = places
     for (const [i, name] of this.names().entries()) {
