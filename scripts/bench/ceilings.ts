@@ -33,15 +33,17 @@ interface Product {
   readonly feeds: Feeds
 }
 
-/** The two 8-bit products of ONNX Runtime that a share can be given against. */
-export const BYTE_PRODUCTS = {
+/** The products of ONNX Runtime that a share can be given against. */
+export const PRODUCTS = {
+  /** fp32 in and out: what training is made of. */
+  MatMul: floatProduct,
   /** fp32 in and out: finds the scale, quantizes, multiplies, scales back. What an int8 encoder is made of. */
   DynamicQuantizeMatMul: dynamicProduct,
   /** Bytes in, 32-bit sums out: the product alone. */
   MatMulInteger: byteProduct,
 } as const
 
-/** One 8-bit product to be timed beside other work, so that both meet the machine in the same state. */
+/** One product to be timed beside other work, so that both meet the machine in the same state. */
 export interface ProductRunner {
   /** Of one `run`. */
   readonly gigaOperations: number
@@ -50,11 +52,8 @@ export interface ProductRunner {
 }
 
 /** The product in its fastest shape, as often as takes some 30 ms: long enough to be timed. */
-export async function productRunner(
-  kind: keyof typeof BYTE_PRODUCTS,
-  threads: number,
-): Promise<ProductRunner> {
-  const make = BYTE_PRODUCTS[kind]
+export async function productRunner(kind: keyof typeof PRODUCTS, threads: number): Promise<ProductRunner> {
+  const make = PRODUCTS[kind]
   let best = { milliseconds: Number.POSITIVE_INFINITY, operations: 0, shape: SHAPES[0] as Shape }
   for (const shape of SHAPES) {
     const { graph, feeds } = make(shape)

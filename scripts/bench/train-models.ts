@@ -5,18 +5,22 @@ import {
   itemHead,
   noDropout,
 } from '../../src/adapter/model.js'
-import { random } from '../../src/math/random.js'
+import { type Random, random, shuffle } from '../../src/math/random.js'
 import type { Graph, Node, Value } from '../../src/onnx/graph.js'
 import type { Scope, TrainingModel } from '../../src/onnx/optimizer.js'
 import type { Batch } from '../../src/onnx/optimizer-session.js'
 
 /** A model to be timed: its graph, one batch for it and what a batch teaches. */
-export interface TrainingCase {
+export interface TimedCase {
   readonly name: string
   readonly model: TrainingModel
   readonly batch: Batch
   /** Targets in a batch. */
   readonly examples: number
+}
+
+/** One that PyTorch can be asked for too. */
+export interface TrainingCase extends TimedCase {
   /** What the same step in another library needs beside parameters and batch; see train-torch.py. */
   readonly twin: {
     readonly model: 'in-batch' | 'sequence'
@@ -105,33 +109,72 @@ export interface SequenceSizes {
 /** The adapter's own step over whole sequences, every warm item a candidate. */
 export function sequenceCase({ items, shape: sizes, rows, dropout }: SequenceSizes, seed = 1): TrainingCase {
   const shape: AdapterShape = { ...sizes, idCount: items, encoder: 'sasrec' }
-  const { length, textDim, dim, hidden, heads } = shape
+  const { length, textDim, heads } = shape
   const source = random(seed)
-  const events = rows * length
-  const slack = 1024
-  const most = Math.max(items * hidden, events * 2 * dim, rows * heads * length ** 2)
-  const pool = Float32Array.from({ length: dropout === 0 ? 0 : most + slack }, () =>
-    source.next() < dropout ? 0 : 1 / (1 - dropout),
-  )
+  const pool = poolOf(shape, rows, items, dropout, source)
   const texts = unitRows(items, textDim, () => source.normal())
   const model = adapterModel(shape, { rows, candidates: items, dropout, pool, texts, corrected: false })
-  const drawn = () => Int32Array.from({ length: events }, () => source.integer(items))
-  const batch: { [name: string]: Float32Array | Int32Array | BigInt64Array } = {
-    events: drawn(),
-    targets: drawn(),
-    segments: new Int32Array(events),
-    positions: Int32Array.from({ length: events }, (_, i) => i % length),
-    weights: new Float32Array(events).fill(1),
-    idMask: Float32Array.from({ length: items }, () => Number(source.next() < 0.7)),
-    ids: Int32Array.from({ length: items }, (_, i) => i),
-  }
-  for (let use = 0; use < 100; use++) batch[`dropout${use}`] = BigInt64Array.of(BigInt(source.integer(slack)))
+  const batch = eventsOf(shape, rows, items, source)
   const constants = {
     texts: { shape: [items, textDim], data: texts },
     pool: { shape: [pool.length], data: pool },
   }
   const twin = { model: 'sequence', layers: shape.layers, heads, constants } as const
-  return { name: 'sequence model', model, batch, examples: events, twin }
+  return { name: 'sequence model', model, batch, examples: rows * length, twin }
+}
+
+/** The adapter's own step where candidates are a sample, twice as many as events, out of a large catalogue. */
+export function sampledCase(
+  { items, shape: sizes, rows, dropout }: SequenceSizes,
+  seed = 1,
+): TimedCase & { readonly candidates: number } {
+  const shape: AdapterShape = { ...sizes, idCount: items, encoder: 'sasrec' }
+  const { length, textDim } = shape
+  const source = random(seed)
+  const events = rows * length
+  const candidates = 2 * events
+  const pool = poolOf(shape, rows, candidates, dropout, source)
+  const model = adapterModel(shape, { rows, candidates, dropout, pool, corrected: true })
+  const ids = Int32Array.from({ length: items }, (_, i) => i)
+  const batch = {
+    ...eventsOf(shape, rows, candidates, source),
+    ids: shuffle(ids, source).slice(0, candidates),
+    texts: unitRows(candidates, textDim, () => source.normal()),
+    logQ: Float32Array.from({ length: candidates }, () => Math.log((1 + source.integer(50)) / 5_000)),
+  }
+  return { name: 'sequence model of a large catalogue', model, batch, examples: events, candidates }
+}
+
+/** Room in the pool of dropout masks beyond the largest of them. */
+const SLACK = 1024
+
+function poolOf(
+  { hidden, dim, heads, length }: AdapterShape,
+  rows: number,
+  candidates: number,
+  dropout: number,
+  source: Random,
+): Float32Array {
+  const most = Math.max(candidates * hidden, rows * length * 2 * dim, rows * heads * length ** 2)
+  return Float32Array.from({ length: dropout === 0 ? 0 : most + SLACK }, () =>
+    source.next() < dropout ? 0 : 1 / (1 - dropout),
+  )
+}
+
+/** One history in each row, as long as the row. */
+function eventsOf({ length }: AdapterShape, rows: number, candidates: number, source: Random): Batch {
+  const events = rows * length
+  const drawn = () => Int32Array.from({ length: events }, () => source.integer(candidates))
+  const batch: { [name: string]: Batch[string] } = {
+    events: drawn(),
+    targets: drawn(),
+    segments: new Int32Array(events),
+    positions: Int32Array.from({ length: events }, (_, i) => i % length),
+    weights: new Float32Array(events).fill(1),
+    idMask: Float32Array.from({ length: candidates }, () => Number(source.next() < 0.7)),
+  }
+  for (let use = 0; use < 100; use++) batch[`dropout${use}`] = BigInt64Array.of(BigInt(source.integer(SLACK)))
+  return batch
 }
 
 /** Multiplications and additions in the matrix products of a graph, two per product of numbers. */

@@ -6,7 +6,7 @@ import { batchFeeds, initialState } from '../../src/onnx/optimizer-session.js'
 import { serializeModel } from '../../src/onnx/protobuf.js'
 import { type Feeds, type Fetches, onnxRuntime, type Tensor, tensor } from '../../src/onnx/session.js'
 import { nextName, STATE_KINDS, stateName } from '../../src/onnx/step-names.js'
-import { operationsOf, type TrainingCase } from './train-models.js'
+import { operationsOf, type TimedCase } from './train-models.js'
 
 /** Where the time of a step goes, by kind of operator. */
 export interface OperatorTime {
@@ -32,7 +32,7 @@ interface Event {
  * @param folder empty; the profile is written there
  */
 export async function profileStep(
-  one: TrainingCase,
+  one: TimedCase,
   folder: string,
   { threads, steps }: { readonly threads: number; readonly steps: number },
 ): Promise<OperatorTime[]> {
@@ -56,7 +56,7 @@ export async function profileStep(
   return summed(JSON.parse(readFileSync(join(folder, file), 'utf8')) as Event[], definition.graph)
 }
 
-function feedsOf({ batch }: TrainingCase, definition: TrainingStep): Feeds {
+function feedsOf({ batch }: TimedCase, definition: TrainingStep): Feeds {
   const { parameters } = definition
   const state = initialState(parameters, 1)
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
