@@ -100,10 +100,15 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
     )
       throw cause
     const isPath = ['EISDIR', 'ENOTDIR'].includes(code)
+    const mayNot = ['EACCES', 'EROFS', 'EPERM'].includes(code)
     throw new TextrecError(
       isPath ? 'OPTION_INVALID' : 'DISK_FULL',
       `${run.out} cannot be written (${code}).`,
-      isPath ? 'Name a file.' : 'Make room, or name another file.',
+      isPath
+        ? 'Name a file.'
+        : mayNot
+          ? 'Name a file where you may write.'
+          : 'Make room, or name another file.',
       { cause },
     )
   }

@@ -25,7 +25,7 @@ export function define(command: Command): void {
         shell.print(report, () =>
           report.unknown === 0
             ? `${figure(removed)} removed.`
-            : `${figure(removed)} removed; ${figure(report.unknown)} of the ids were not there.`,
+            : `${figure(removed)} removed; ${figure(report.unknown)} of the ids ${report.unknown === 1 ? 'was' : 'were'} not there.`,
         )
       })
     })
