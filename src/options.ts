@@ -135,13 +135,20 @@ export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
   if (typeof value === 'bigint') return `${value}n`
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (!Array.isArray(value)) return typeof value
+  if (value === undefined) return 'undefined'
+  if (!Array.isArray(value)) return isObject(value) ? namesShown(value) : `a ${typeof value}`
   const isShort = value.length > 0 && value.length <= MOST_SHOWN && value.every((one) => !isObject(one))
   return isShort ? `[${value.map(show).join(', ')}]` : `an array of ${value.length}`
 }
 
-const isObject = (value: unknown) => typeof value === 'object' && value !== null
-/** Elements of an array that a message shows. */
+function namesShown(value: object): string {
+  const names = Object.keys(value)
+  const some = names.slice(0, MOST_SHOWN).join(', ')
+  return names.length === 0 ? 'an object' : `an object { ${some}${names.length > MOST_SHOWN ? ', ...' : ''} }`
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+/** Elements of an array, or names of an object, that a message shows. */
 const MOST_SHOWN = 5
 
 /** The known name within two edits of `name`, for "did you mean". */

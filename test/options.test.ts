@@ -15,7 +15,7 @@ describe('options of long calls', () => {
   test.each([
     [{ onProgress: 5 }, "index: option 'onProgress' is 5. It must be a function."],
     [{ signal: 5 }, "index: option 'signal' is 5. It must be an AbortSignal."],
-    [{ signal: new AbortController() }, "index: option 'signal' is object. It must be an AbortSignal."],
+    [{ signal: new AbortController() }, "index: option 'signal' is an object. It must be an AbortSignal."],
   ])('%j is refused before anything is begun', (options, message) => {
     expect(given(options)).toThrow(message)
   })
@@ -27,7 +27,11 @@ test.each([
   [[], 'an array of 0'],
   [[1, 2, 3, 4, 5, 6], 'an array of 6'],
   [[{}], 'an array of 1'],
-  [{}, 'object'],
+  [{}, 'an object'],
+  [{ attribute: 'brand', n: 0 }, 'an object { attribute, n }'],
+  [Object.fromEntries([...'abcdef'].map((name) => [name, 1])), 'an object { a, b, c, d, e, ... }'],
+  [() => 1, 'a function'],
+  [undefined, 'undefined'],
 ])('%j is shown as %s', (value, shown) => expect(show(value)).toBe(shown))
 
 test.each([

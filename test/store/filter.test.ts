@@ -324,10 +324,10 @@ describe('filterItems', () => {
     [{ price: { $gt: true } }, 'filter.price.$gt is a boolean'],
     [{ price: { $exists: 1 } }, 'filter.price.$exists is 1'],
     [{ price: { $not: 3 } }, 'filter.price.$not is 3'],
-    [{ $and: {} }, 'filter.$and is object'],
+    [{ $and: {} }, 'filter.$and is an object'],
     [{ $and: [{ a: 1 }, { $or: [3] }] }, 'filter.$and[1].$or[0] is 3'],
     [{ $or: Array(1_001).fill({ a: 1 }) }, 'filter.$or[1000].a is test number 1001'],
-    [{ price: () => 1 }, 'filter.price is function'],
+    [{ price: () => 1 }, 'filter.price is a function'],
     [{ price: { $in: Array(10_001).fill(1) } }, 'A filter has at most 10000'],
   ])('refuses filter %#', (filter, message) => {
     expect(() => openStore().filterItems(filter as never)).toThrow(message)

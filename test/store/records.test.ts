@@ -178,7 +178,11 @@ describe('write', () => {
       { items: [{ id: 'a', attributes: { p: new Date('x') } }] },
       'attribute "p" is an invalid date',
     ],
-    ['nesting', { items: [{ id: 'a', attributes: { p: { q: 1 } as never } }] }, 'attribute "p" is object'],
+    [
+      'nesting',
+      { items: [{ id: 'a', attributes: { p: { q: 1 } as never } }] },
+      'attribute "p" is an object { q }',
+    ],
   ])('refuses %s', (_, records, message) => {
     expect(() => openStore().write(records)).toThrow(message)
   })
