@@ -22,8 +22,10 @@ import { QUERIES, TaskSampler } from './tasks.js'
  * First order: g_k counts as a constant, so that q, b, p_0 and the rate a learn from the outer loss alone. q starts from the
  * items' vectors, or at random. Nobody has numbers of their own: a stranger with three likes is what it is trained for.
  *
- * Good at strangers with few likes, whom it brings to a popular or a special corner within K steps; blind to the order of
- * events, and to what a person's twentieth like could add.
+ * Good at strangers where items are known by who took them: in docs/families.md it beats the closed-form profile, the mean of
+ * their items' text, on one set of three and is within noise of it on two; EASE, which knows strangers by their items too,
+ * is within noise of it on two and above it on one. For people who are known it is beside EASE at half of SASRec's cost. Blind to the
+ * order of events, and to what a person's twentieth like could add.
  */
 
 const START_DEVIATION = 0.1

@@ -22,8 +22,9 @@ import { knownPeople } from './vector-scorer.js'
  * the paper's pretraining. A score costs a pass through the perceptron for every pair, so ranking a whole catalogue
  * takes hundreds of times the arithmetic of an inner product.
  *
- * Good where tastes and things meet in ways that no product of two vectors has; knows nothing of new items and, of new
- * people, only what the takers of their items have in common.
+ * Meant for tastes and things that meet in ways that no product of two vectors has; in the table of docs/families.md no
+ * better than the most popular items (.044), so that few pairs for each person do not teach it that. Knows nothing of new
+ * items and, of new people, only what the takers of their items have in common.
  */
 
 /** The perceptron's sizes, from its input on. @returns [2F, F, F/2, ...], `layers` + 1 numbers of at least 1 */

@@ -8,7 +8,8 @@ import { sequenceFamily } from './sequence.js'
  *   person  = normalize(norm(x_layers))
  * Trained at every place with a softmax over all items (sequence-network.ts) where the paper draws one negative.
  *
- * Good at what follows what, from few events on. With text alone (inputs 'text') new items are like all others; IDs alone
+ * Good at what follows what, from few events on: in the table of docs/families.md above EASE (.079 against .066), with text and
+ * IDs before IDs alone (.077) and text alone (.072). With text alone (inputs 'text') new items are like all others; IDs alone
  * (inputs 'ids') are the paper's model, and know nothing of an item that nobody took. Beyond L events it forgets.
  */
 export const sasrec = sequenceFamily('sasrec', { read: personEncoder, readsTimes: false })
