@@ -164,6 +164,7 @@ export class Encoder {
         signal,
         onProgress: ({ share = 0 }) => tell(at, share),
       })
+      tell(at, 1)
       for (const [j, i] of portion.entries()) {
         row(vectors, i).set(encoded.vectors.subarray(j * this.dim, (j + 1) * this.dim))
       }

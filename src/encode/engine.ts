@@ -113,6 +113,7 @@ export class EncoderEngine {
   }
 
   /**
+   * @param onProgress called after each batch but the last
    * @throws ABORTED between two batches; RUNTIME_FAILED if the model gives something that is no vector.
    */
   async encode(
@@ -132,6 +133,8 @@ export class EncoderEngine {
       throwIfAborted(signal, 'Encoding')
       await this.computeBatch(pieces, batch, vectors)
       computed += batch.reduce((total, i) => total + lengths[i], 0)
+      // The answer says that all is done: a question costs no other message.
+      if (computed === tokens) break
       const share = computed / tokens
       const done = Math.floor(texts.length * share)
       onProgress({ stage: 'encode', done, total: texts.length, share, unit: 'texts' })

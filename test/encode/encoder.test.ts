@@ -100,6 +100,12 @@ describe('Encoder', () => {
     expect(new Set(ticks).size).toBeGreaterThan(2)
   })
 
+  test('texts of one batch are told of once, when they are done', async () => {
+    const told: number[] = []
+    await encoder.encode(['one', 'two'], { onProgress: ({ done }) => told.push(done) })
+    expect(told).toEqual([2])
+  })
+
   test('refuses what is no text and an unknown option', async () => {
     expect(await codeOf(() => encoder.encode(['a', 7 as unknown as string]))).toBe('OPTION_INVALID')
     expect(await codeOf(() => encoder.encode(['a'], { kin: 'query' } as object))).toBe('OPTION_UNKNOWN')
