@@ -5,6 +5,7 @@ import { shuffle } from '../../src/math/random.js'
 import { Store } from '../../src/store/index.js'
 import { requireStrace, runStage, type StageRun } from './children.js'
 import { CALLS, FailingCalls } from './failing-calls.js'
+import { goOn } from './going-on.js'
 import { publishedFaults } from './published-faults.js'
 import type { Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
@@ -173,11 +174,9 @@ class DiskTest {
     if (harm !== undefined || partial.length > 0) return
     if (run.finished || this.context.short || this.counts.refused % RESUMED === 0) {
       this.counts.resumed++
-      const resumed = await runStage(this.trials.call(stage, 'int8', project, run.acknowledged))
+      const failure = await goOn(this.trials.call(stage, 'int8', project, run.acknowledged))
       const { state } = await this.trials.reference(stage, 'int8')
-      const wrong = resumed.finished
-        ? differences(stateOf(project), state)
-        : [resumed.failed?.fact ?? 'no end']
+      const wrong = failure === undefined ? differences(stateOf(project), state) : [failure]
       if (wrong.length > 0) {
         this.counts.mismatched++
         this.complain(what, project, `went on and differs in ${wrong.join(', ')}`)

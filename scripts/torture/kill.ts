@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Recommender } from '../../src/index.js'
 import { Store } from '../../src/store/index.js'
 import { runStage, type StageRun } from './children.js'
+import { isPublished, repair } from './going-on.js'
 import { afterWork } from './moments.js'
 import { SIZES, type Stage, type StageCall } from './stages.js'
 import { differences, stateOf } from './state.js'
@@ -110,7 +111,8 @@ class KillTest {
     const most = Math.min(target.left, CHAINS[stage].most)
     let kills = 0
     let from = 0
-    for (let run: StageRun | undefined; run?.finished !== true; ) {
+    let killedAtEnd = false
+    for (let run: StageRun | undefined; run?.finished !== true && !killedAtEnd; ) {
       const alone = kills >= most || this.context.signal.aborted
       const moment = alone ? undefined : this.moment(stage, wanted.processor)
       run = await runStage(trials.call(stage, dtype, folder, from), {
@@ -120,6 +122,7 @@ class KillTest {
         },
       })
       if (run.ended.signal === 'SIGKILL') {
+        killedAtEnd = run.finished || isPublished(stage, folder)
         kills++
         target.left--
         target.kills++
@@ -138,7 +141,8 @@ class KillTest {
         return
       }
     }
-    // A run that ended before its kill came is tried again with another delay.
+    // What a process leaves that is killed after its end is removed by the next one of its kind, or by the doctor.
+    if (killedAtEnd) await repair(folder)
     const found = stateOf(folder)
     this.counts.lost += Math.max(0, wanted.state.records - found.records)
     this.counts.duplicated += Math.max(0, found.records - wanted.state.records)

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { shuffle } from '../../src/math/random.js'
 import { type Child, type Disturbance, requireStrace, runStage } from './children.js'
+import { goOn } from './going-on.js'
 import type { Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
 import { lineOf, type TortureContext, type TortureTest } from './test.js'
@@ -110,10 +111,10 @@ class PointsTest {
       child.kill('SIGKILL')
     }
     const killed = await this.traced(stage, folder, { errorLine }, true)
-    const resumed = await runStage(this.trials.call(stage, 'int8', folder, killed.acknowledged))
+    const failure = await goOn(this.trials.call(stage, 'int8', folder, killed.acknowledged))
     const { state } = await this.trials.reference(stage, 'int8')
-    if (resumed.failed !== undefined) {
-      this.complaints.push(`${stage}: ${folder}, killed after ${what}: ${resumed.failed.fact}`)
+    if (failure !== undefined) {
+      this.complaints.push(`${stage}: ${folder}, killed after ${what}: ${failure}`)
       return
     }
     const found = stateOf(folder)

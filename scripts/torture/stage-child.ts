@@ -3,10 +3,12 @@
  * and SIGTERM fire the AbortSignal of the call. Exit code 0 done, 130 aborted, 1 failed.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { MANIFEST_NAME } from '../../src/artifact/index.js'
 import { isTextrecError, type Progress, Recommender } from '../../src/index.js'
 import { random } from '../../src/math/random.js'
-import { liveState } from '../../src/project/live-index.js'
+import { indexFolder, type LiveState, liveState } from '../../src/project/live-index.js'
 import { Store } from '../../src/store/index.js'
 import { madeInteraction, madeItem, madeReview } from './shop.js'
 import { type Said, SIZES, type StageCall, TRAINING } from './stages.js'
@@ -61,13 +63,24 @@ async function upserts(shop: Recommender, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The first question starts the rebuild; it runs in the background, and ends when the pointer has moved. */
+/**
+ * The first question starts the rebuild; it runs in the background, and ends when the live index is of the newest
+ * vectors. That it is at once where a run was killed between publishing and tidying up.
+ */
 async function compaction(shop: Recommender, signal: AbortSignal): Promise<void> {
   const store = Store.open(call.folder, { readonly: true })
-  const before = liveState(store)?.indexId
+  const { space } = liveState(store) as LiveState
+  const { sequence } = store.itemVectors(space)
   await shop.similarItems('item-1', { k: 5 })
-  while (liveState(store)?.indexId === before) await wait(20, undefined, { signal })
+  while (sequenceOfIndex(store) !== sequence) await wait(20, undefined, { signal })
   store.close()
+}
+
+/** The change up to which the live index has been built. */
+function sequenceOfIndex(store: Store): unknown {
+  const { indexId } = liveState(store) as LiveState
+  const manifest = readFileSync(join(indexFolder(call.folder, indexId), MANIFEST_NAME), 'utf8')
+  return (JSON.parse(manifest) as { fields: { sequence: unknown } }).fields.sequence
 }
 
 /** Until every thread of this process has a tracer. */

@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Child, COMMAND_LINE, type Ended, runStage } from './children.js'
+import { goOn } from './going-on.js'
 import { afterWork } from './moments.js'
 import type { Stage } from './stages.js'
 import { differences, stateOf } from './state.js'
@@ -124,9 +125,9 @@ class StopTest {
       this.counts.left++
       this.complain(what, folder, `left ${faults.join(', ')}`)
     }
-    const resumed = await runStage(this.trials.call(stage, 'int8', folder, acknowledged))
     // The command trains with its own settings: a checkpoint of those is no part of the run that follows.
-    const wrong = resumed.finished ? differences(stateOf(folder), state) : [resumed.failed?.fact ?? 'no end']
+    const failure = await goOn(this.trials.call(stage, 'int8', folder, acknowledged))
+    const wrong = failure === undefined ? differences(stateOf(folder), state) : [failure]
     if (wrong.length > 0) {
       this.counts.mismatched++
       this.complain(what, folder, `went on and differs in ${wrong.join(', ')}`)
