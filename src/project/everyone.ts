@@ -133,9 +133,10 @@ async function keepWholePieces(partial: string, userIds: readonly string[]): Pro
   if (!existsSync(partial)) return 0
   const kept = `${partial}.${randomUUID()}`
   const file = await open(kept, 'wx')
+  const input = createReadStream(partial)
   let done = 0
   try {
-    const lines = createInterface({ input: createReadStream(partial), crlfDelay: Number.POSITIVE_INFINITY })
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
     let piece: string[] = []
     for await (const line of lines) {
       if (userOf(line) !== userIds[done + piece.length]) break
@@ -146,6 +147,7 @@ async function keepWholePieces(partial: string, userIds: readonly string[]): Pro
       piece = []
     }
   } finally {
+    input.destroy()
     await file.close()
   }
   await rename(kept, partial)
