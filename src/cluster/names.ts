@@ -8,6 +8,15 @@ const LEAST_LIFT = 2
 const IN_NAME = 3
 const TOLD = 10
 
+/** Function words of English that common lists of stop words lack, the one that callers use among them: he, but not she. */
+const SILENT = new Set(
+  (
+    'she hers herself itself themselves theirs whose whom when why not no nor own so just will shall may does doing done ' +
+    'having until against during above below down off again further once few yet ever always two upon without within ' +
+    'along among whether either neither though although every'
+  ).split(' '),
+)
+
 /** Counts in how many items of each cluster each word occurs. */
 export class WordCounts {
   private readonly inCluster: Map<string, number>[]
@@ -19,11 +28,11 @@ export class WordCounts {
     this.items = this.inCluster.map(() => 0)
   }
 
-  /** @param words of one item, in lower case; each counts once */
+  /** @param words of one item, in lower case and without stop words; each counts once */
   add(cluster: number, words: Iterable<string>): void {
     this.items[cluster]++
     for (const word of new Set(words)) {
-      if (!/\p{L}{2}/u.test(word) || /\p{N}/u.test(word)) continue
+      if (!/\p{L}{2}/u.test(word) || /\p{N}/u.test(word) || SILENT.has(word)) continue
       for (const counts of [this.inCluster[cluster], this.inAll]) {
         counts.set(word, (counts.get(word) ?? 0) + 1)
       }

@@ -26,6 +26,11 @@ describe('telling words', () => {
     expect(first.indexOf('spam')).toBe(2)
   })
 
+  test('function words that lists of stop words lack are never told, however few the items', () => {
+    const [first] = telling([['she herself upon whales', 'she without whales'], ['pan']])
+    expect(first).toEqual(['whales'])
+  })
+
   test('forms of one word and numbers are told once or not at all', () => {
     const [first] = telling([['guitar guitars strings 12 mm4 x', 'guitars string strings 12'], ['pan']])
     expect(first).toHaveLength(2)
