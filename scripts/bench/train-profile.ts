@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Graph } from '../../src/onnx/graph.js'
 import { stepScalars, type TrainingStep, trainingStep } from '../../src/onnx/optimizer.js'
-import { batchFeeds, initialState } from '../../src/onnx/optimizer-session.js'
+import { initialState } from '../../src/onnx/optimizer-session.js'
 import { serializeModel } from '../../src/onnx/protobuf.js'
 import { type Feeds, type Fetches, onnxRuntime, type Tensor, tensor } from '../../src/onnx/session.js'
+import { batchFeeds, sizeOf } from '../../src/onnx/step-feeds.js'
 import { nextName, STATE_KINDS, stateName } from '../../src/onnx/step-names.js'
 import { operationsOf, type TimedCase } from './train-models.js'
 
@@ -36,7 +37,7 @@ export async function profileStep(
   folder: string,
   { threads, steps }: { readonly threads: number; readonly steps: number },
 ): Promise<OperatorTime[]> {
-  const definition = trainingStep(one.model)
+  const definition = trainingStep(one.model, {}, 1, 'caller')
   const session = await onnxRuntime().InferenceSession.create(
     serializeModel(definition.graph, { ownOutputs: true }),
     {
@@ -56,17 +57,17 @@ export async function profileStep(
   return summed(JSON.parse(readFileSync(join(folder, file), 'utf8')) as Event[], definition.graph)
 }
 
-function feedsOf({ batch }: TimedCase, definition: TrainingStep): Feeds {
-  const { parameters } = definition
+function feedsOf({ batch }: TimedCase, { graph, parameters, ...definition }: TrainingStep): Feeds {
   const state = initialState(parameters, 1)
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
-  const held = Object.entries(state).map(([name, data]) => [
-    name,
-    tensor('float32', data, shapes.get(name.slice(name.indexOf(':') + 1))!),
-  ])
+  const shapes = new Map(graph.inputs.map(({ name, shape }) => [name, shape as readonly number[]]))
+  // Of a long table the first rows: as many as the graph takes.
+  const held = Object.entries(state).map(([name, data]) => {
+    const shape = shapes.get(name)!
+    return [name, tensor('float32', data.slice(0, sizeOf(shape)), shape)]
+  })
   return {
     ...Object.fromEntries(held),
-    ...batchFeeds(definition, [batch]),
+    ...batchFeeds({ graph, parameters, ...definition }, [batch]).feeds,
     rate: tensor('float32', Float32Array.of(1e-3), [1]),
     bias: tensor('float32', stepScalars(1), [2]),
   }
@@ -75,11 +76,11 @@ function feedsOf({ batch }: TimedCase, definition: TrainingStep): Feeds {
 /** State goes where a training puts it: over what it was, where that is safe. */
 function fetchesOf(feeds: Feeds, { parameters, inPlace }: TrainingStep): Fetches {
   const fetches: { [name: string]: Tensor | null } = { loss: null, norm: null }
-  for (const { name, shape } of parameters) {
+  for (const { name } of parameters) {
     for (const kind of STATE_KINDS) {
       const state = stateName(kind, name)
-      const { data } = feeds[state]
-      const apart = () => tensor('float32', new Float32Array(data.length), shape)
+      const { data, dims } = feeds[state]
+      const apart = () => tensor('float32', new Float32Array(data.length), dims)
       fetches[nextName(state)] = inPlace.has(state) ? feeds[state] : apart()
     }
   }

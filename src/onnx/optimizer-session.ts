@@ -5,7 +5,6 @@ import { Graph } from './graph.js'
 import {
   ADAM_DEFAULTS,
   type AdamOptions,
-  type BatchSpec,
   type ParameterSpec,
   stepScalars,
   type TrainingModel,
@@ -14,13 +13,10 @@ import {
 } from './optimizer.js'
 import { serializeModel } from './protobuf.js'
 import { type Fetches, Session, type Tensor, tensor } from './session.js'
-import { fedName, nextName, STATE_KINDS, stateName } from './step-names.js'
-import { placesOf } from './table-rows.js'
+import { type Batch, batchFeeds, putRows, rowsOf, sizeOf } from './step-feeds.js'
+import { nextName, STATE_KINDS, stateName } from './step-names.js'
 
-/** One step's batch: a typed array per name of `TrainingStep.batch`. */
-export type Batch = {
-  readonly [name: string]: Float32Array | Int32Array | BigInt64Array
-}
+export type { Batch } from './step-feeds.js'
 
 /** Everything a training run needs to go on: all weights with both moments, by state name. */
 export interface TrainingState {
@@ -79,15 +75,19 @@ export class Training {
   static async create(trained: TrainingModel, given: Partial<TrainingOptions> = {}): Promise<Training> {
     const adam = { ...ADAM_DEFAULTS, ...given.adam }
     const options = { device: 'cpu' as Device, threads: 0, seed: 1, inPlace: true, unroll: 1, ...given, adam }
-    const definitions = [...new Set([1, options.unroll])].map((unroll) => trainingStep(trained, adam, unroll))
+    const holder = options.device === 'webgpu' ? 'graph' : 'caller'
+    const definitions = [...new Set([1, options.unroll])].map((unroll) =>
+      trainingStep(trained, adam, unroll, holder),
+    )
     const [definition] = definitions
     const start = options.state?.tensors ?? initialState(definition.parameters, options.seed)
     const current = new Map<string, Tensor>()
     const spare = new Map<string, Tensor>()
+    const tables = new Set(definition.lookups.flatMap(({ parameter }) => statesOf(parameter)))
     for (const { state, shape } of states(definition)) {
       current.set(state, tensor('float32', checkedCopy(start, state, shape), shape))
       const inPlace = options.inPlace && definitions.every((one) => one.inPlace.has(state))
-      if (options.device !== 'webgpu' && !inPlace) {
+      if (options.device !== 'webgpu' && !inPlace && !tables.has(state)) {
         spare.set(state, tensor('float32', new Float32Array(sizeOf(shape)), shape))
       }
     }
@@ -143,28 +143,43 @@ export class Training {
     }
     const { definition, session } = graph
     const corrections = batches.map((_, i) => [...stepScalars(this.taken + 1 + i, this.options.adam)])
+    const { feeds: fed, taken } = batchFeeds(definition, batches)
     const feeds = {
       ...Object.fromEntries(this.current),
-      ...batchFeeds(definition, batches),
+      ...fed,
       rate: tensor('float32', Float32Array.from(rates), [unroll]),
       bias: tensor('float32', Float32Array.from(corrections.flat()), [2 * unroll]),
     }
     const results =
       this.options.device === 'webgpu'
         ? await this.onDevice(session, feeds)
-        : await this.onCpu(session, feeds)
+        : await this.onCpu(session, feeds, taken)
     this.taken += unroll
     const [losses, norms] = [results.loss.data as Float32Array, results.norm.data as Float32Array]
     return batches.map((_, i) => ({ loss: losses[i], norm: norms[i] }))
   }
 
-  private async onCpu(session: Session, feeds: { readonly [name: string]: Tensor }) {
+  /** @param taken the rows that the graph looks at, by table */
+  private async onCpu(
+    session: Session,
+    feeds: { [name: string]: Tensor },
+    taken: ReadonlyMap<string, Int32Array>,
+  ) {
     const fetches: { [name: string]: Tensor | null } = { loss: null, norm: null }
     for (const [state, held] of this.current) fetches[nextName(state)] = this.spare.get(state) ?? held
+    for (const [table, rows] of taken) {
+      for (const state of statesOf(table)) {
+        feeds[state] = rowsOf(this.current.get(state)!, rows)
+        fetches[nextName(state)] = null
+      }
+    }
     const results = await session.run(feeds, fetches as Fetches)
     for (const [state, other] of this.spare) {
       this.spare.set(state, this.current.get(state)!)
       this.current.set(state, other)
+    }
+    for (const [table, rows] of taken) {
+      for (const state of statesOf(table)) putRows(this.current.get(state)!, rows, results[nextName(state)])
     }
     return results
   }
@@ -218,33 +233,6 @@ export class Training {
   }
 }
 
-/**
- * The inputs of a graph that are not state, rate or bias.
- * @param batches one for each of its steps
- * @throws DIMENSION_MISMATCH for a batch of another size
- */
-export function batchFeeds(
-  { unroll, batch: specs, lookups }: TrainingStep,
-  batches: readonly Batch[],
-): { [name: string]: Tensor } {
-  const feeds: { [name: string]: Tensor } = {}
-  const named: { [name: string]: Batch[string] } = {}
-  for (const [step, batch] of batches.entries()) {
-    for (const [name, data] of Object.entries(batch)) named[fedName(name, step, unroll)] = data
-  }
-  for (const lookup of lookups) {
-    const names = batches.map((_, step) => fedName(lookup.index, step, unroll))
-    const { rows, places } = placesOf(
-      names.map((name) => (named[name] ?? []) as Int32Array),
-      lookup,
-    )
-    feeds[lookup.input] = tensor('int32', rows, [rows.length])
-    for (const [step, name] of names.entries()) named[name] = places[step]
-  }
-  for (const spec of specs) feeds[spec.name] = batchTensor(spec, named)
-  return feeds
-}
-
 /** Starting weights, drawn parameter by parameter in the order in which the model names them; zero moments. */
 export function initialState(
   parameters: readonly ParameterSpec[],
@@ -266,13 +254,11 @@ export function initialState(
 }
 
 function states(step: TrainingStep): { state: string; shape: readonly number[] }[] {
-  return step.parameters.flatMap(({ name, shape }) =>
-    STATE_KINDS.map((kind) => ({ state: stateName(kind, name), shape })),
-  )
+  return step.parameters.flatMap(({ name, shape }) => statesOf(name).map((state) => ({ state, shape })))
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1)
+function statesOf(parameter: string): string[] {
+  return STATE_KINDS.map((kind) => stateName(kind, parameter))
 }
 
 function checkedCopy(
@@ -287,16 +273,4 @@ function checkedCopy(
     `The training state has ${data?.length ?? 'no'} numbers for '${state}' of shape [${shape.join(', ')}].`,
     'It belongs to another model: start afresh.',
   )
-}
-
-function batchTensor({ name, type, shape }: BatchSpec, batch: Batch): Tensor {
-  const data = batch[name]
-  if (data?.length !== sizeOf(shape)) {
-    throw new TextrecError(
-      'DIMENSION_MISMATCH',
-      `The batch has ${data?.length ?? 'no'} numbers for '${name}' of shape [${shape.join(', ')}].`,
-      'Every step needs a full batch.',
-    )
-  }
-  return tensor(type, data, shape)
 }

@@ -3,7 +3,7 @@ import { type Dim, type ElementType, Graph, type Value } from './graph.js'
 import { overwritable } from './in-place.js'
 import { Ops } from './ops.js'
 import { fedName, nextName, STATE_KINDS, stateName } from './step-names.js'
-import { type Lookup, TableRows } from './table-rows.js'
+import { type Lookup, type TableHolder, TableRows } from './table-rows.js'
 
 /** How a parameter starts: all of one number, normal with this deviation, or given numbers. */
 export type Initial =
@@ -93,11 +93,13 @@ export interface TrainingStep {
  * `stepScalars`. Outputs: 'loss' and 'norm' (of all gradients, before clipping), [unroll] each, and 'next:' + state
  * name.
  * @param unroll steps in the one graph
+ * @param holder of tables of which each step looks at few rows
  */
 export function trainingStep(
   model: TrainingModel,
   options: Partial<AdamOptions> = {},
   unroll = 1,
+  holder: TableHolder = 'graph',
 ): TrainingStep {
   const adam = { ...ADAM_DEFAULTS, ...options }
   const graph = new Graph(model.name)
@@ -113,13 +115,6 @@ export function trainingStep(
   const norms: Value[] = []
   for (let step = 0; step < unroll; step++) {
     const weights: Value[] = []
-    const declare = (spec: ParameterSpec) => {
-      parameters.push(spec)
-      for (const kind of STATE_KINDS) {
-        const name = stateName(kind, spec.name)
-        state.set(name, graph.input(name, 'float32', spec.shape))
-      }
-    }
     const feed = (name: string, type: BatchSpec['type'], shape: readonly Dim[]) => {
       const fed = fedName(name, step, unroll)
       batch.push({ name: fed, type, shape: shape as readonly number[] })
@@ -128,14 +123,22 @@ export function trainingStep(
     const loss = model.loss({
       ops,
       parameter(name, shape, initial, decay = shape.length > 1) {
-        if (step === 0) declare({ name, shape, initial, decay })
+        if (step === 0) {
+          parameters.push({ name, shape, initial, decay })
+          for (const kind of STATE_KINDS) {
+            const held = stateName(kind, name)
+            state.set(held, graph.input(held, 'float32', shape))
+          }
+        }
         weights.push(state.get(stateName('w', name))!)
         return weights.at(-1)!
       },
       rows(name, shape, initial, index, count) {
         if (step === 0) {
-          declare({ name, shape, initial, decay: shape.length > 1 })
-          tables.set(name, new TableRows(ops, name, state, index, unroll, count))
+          const [tableRows, ...dims] = shape
+          parameters.push({ name, shape, initial, decay: shape.length > 1 })
+          const lookup = { parameter: name, index, count: Math.min(unroll * count, tableRows), tableRows }
+          tables.set(name, new TableRows(ops, state, lookup, dims, holder))
         }
         weights.push(tables.get(name)!.open(feed(index, 'int32', [count])))
         return weights.at(-1)!

@@ -1,19 +1,29 @@
 import { TextrecError } from '../errors.js'
 import type { Value } from './graph.js'
 import type { Ops } from './ops.js'
-import { shapeOf } from './ops-shapes.js'
 import { STATE_KINDS, stateName } from './step-names.js'
+
+/**
+ * Who holds the tables of which each step looks at few rows. A graph that holds them needs no more than the numbers of the
+ * rows, and everything stays where it computes. But ONNX Runtime's binding copies all that a graph gives out to the CPU,
+ * whole tables too: there the caller holds them, and hands over the rows and takes them back.
+ */
+export type TableHolder = 'graph' | 'caller'
 
 /** A table of which each step looks at few rows; see `Scope.rows`. */
 export interface Lookup {
-  /** The part of a batch that names rows of the table. The graph is fed their places in `input` instead. */
+  readonly parameter: string
+  /** The part of a batch that names rows of the table. The graph is fed their places among all rows instead. */
   readonly index: string
-  /** The input, int32, that names all rows that the steps of one graph look at, and others to fill it: each once. */
-  readonly input: string
-  /** Rows that `input` names. */
+  /** Rows that all steps of one graph look at together, and others to fill up: each once. */
   readonly count: number
   /** Rows of the table. */
   readonly tableRows: number
+  /**
+   * The input, [count] (int32), that names these rows, where the graph holds the table. Otherwise the inputs and outputs
+   * of the parameter's state are not of the table but of these rows, [count, ...].
+   */
+  readonly input: string | undefined
 }
 
 /**
@@ -22,30 +32,31 @@ export interface Lookup {
  */
 export class TableRows {
   readonly lookup: Lookup
-  private readonly input: Value
+  private readonly rows: Value | undefined
   private readonly whole: readonly Value[]
   private taken: readonly Value[]
   private places: Value | undefined
 
   /**
-   * @param state the values of the table and its moments, by name
-   * @param index names the part of the batch that names rows
-   * @param steps in the graph
-   * @param perStep rows that each of them looks at
+   * @param state where the values of the table and its moments are put, by name
+   * @param lookup all of it but for the input
+   * @param dims of a row
    */
   constructor(
     private readonly ops: Ops,
-    private readonly name: string,
     private readonly state: Map<string, Value>,
-    index: string,
-    steps: number,
-    perStep: number,
+    lookup: Omit<Lookup, 'input'>,
+    dims: readonly number[],
+    holder: TableHolder,
   ) {
-    this.whole = this.names().map((one) => state.get(one)!)
-    const [tableRows] = shapeOf(this.whole[0]) as number[]
-    this.lookup = { index, input: `rows:${name}`, count: Math.min(steps * perStep, tableRows), tableRows }
-    this.input = ops.graph.input(this.lookup.input, 'int32', [this.lookup.count])
-    this.taken = this.whole.map((table) => ops.gatherRows(table, this.input))
+    const { graph } = ops
+    const { parameter, count, tableRows } = lookup
+    const input = holder === 'graph' ? `rows:${parameter}` : undefined
+    this.lookup = { ...lookup, input }
+    const shape = [input === undefined ? count : tableRows, ...dims]
+    this.whole = this.names().map((name) => graph.input(name, 'float32', shape))
+    this.rows = input === undefined ? undefined : graph.input(input, 'int32', [count])
+    this.taken = this.whole.map((table) => (this.rows ? ops.gatherRows(table, this.rows) : table))
   }
 
   /** The weights of the rows that a step looks at. @param places theirs among the rows taken, [perStep] (int32) */
@@ -54,7 +65,7 @@ export class TableRows {
     for (const [i, name] of this.names().entries()) {
       this.state.set(name, this.ops.gatherRows(this.taken[i], places))
     }
-    return this.state.get(stateName('w', this.name))!
+    return this.state.get(stateName('w', this.lookup.parameter))!
   }
 
   /** Keeps what a step has made of its rows. */
@@ -64,22 +75,24 @@ export class TableRows {
     )
   }
 
-  /** Puts all rows back. */
+  /** Puts all rows back, or gives them out. */
   write(): void {
+    const { rows } = this
     for (const [i, name] of this.names().entries()) {
-      this.state.set(name, this.ops.replaceRows(this.whole[i], this.input, this.taken[i]))
+      const taken = this.taken[i]
+      this.state.set(name, rows ? this.ops.replaceRows(this.whole[i], rows, taken) : taken)
     }
   }
 
   private names(): string[] {
-    return STATE_KINDS.map((kind) => stateName(kind, this.name))
+    return STATE_KINDS.map((kind) => stateName(kind, this.lookup.parameter))
   }
 }
 
 /**
  * What to feed to a graph for a lookup.
  * @param indices of each step, rows of the table
- * @returns `rows` for `Lookup.input`, and for each step the places of its rows among them
+ * @returns the [count] rows, and for each step the places of its own among them
  * @throws INTERNAL for a step that names a row twice: it would be trained for one of them alone
  */
 export function placesOf(
