@@ -11,8 +11,9 @@ import { textFamily } from './text-model.js'
  * The paper alternates with closed-form steps and squared error on ratings; here all is learned at once, by a softmax
  * (text-model.ts), from word vectors that stay as they are.
  *
- * Good at turns of phrase that decide, wherever they stand in a text; knows nothing of what is further apart than a
- * window, and reads a text from its beginning, as far as option `words` goes.
+ * Meant for turns of phrase that decide, wherever they stand in a text; knows nothing of what is further apart than a
+ * window, and reads a text from its beginning, as far as option `words` goes. Dear: an epoch took a dozen times one of SASRec
+ * on the first set of docs/families.md, which is why it has no figure there.
  */
 
 const WINDOWS = [3, 4, 5]
