@@ -193,7 +193,7 @@ async function largeCatalogue({ threads, ceilings, quick, log }: BenchContext): 
     rows,
     notes: [
       `An epoch of ${epoch.result.events} events in ${epoch.result.steps} runs of a graph takes ${seconds.toFixed(1)} s and at most ${Math.round(epoch.peakBytes / 2 ** 20)} MiB, in a process of its own.`,
-      'ONNX Runtime copies all weights and moments out of every run of a graph, also those that were written in place: what several steps in one graph save.',
+      'ONNX Runtime copies out what a run of a graph gives out, also what it wrote in place: several steps in one graph pay for that once. The table of IDs is beside the graph; its rows that the steps look at go in and out.',
     ],
   }
 }

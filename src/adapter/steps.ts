@@ -20,9 +20,8 @@ export interface StepOptions {
   readonly device: Device
   readonly threads: number
   /**
-   * Steps in one run of the graph; 4 for a sample of candidates and 1 for all of them when absent. Nothing is learnt
-   * otherwise, bit for bit; but every run copies all weights once (so does ONNX Runtime's binding with what a graph gives
-   * out), which beside the short steps of a large catalogue with its long table of IDs is much.
+   * Steps in one run of the graph; when absent 4 for a sample of candidates, whose steps are short, and 1 for all items.
+   * Nothing is learnt otherwise, bit for bit; but each run begins and ends with copies of what is trained.
    */
   readonly unroll?: number
 }
