@@ -11,7 +11,8 @@ import { textFamily } from './text-model.js'
  * One direction and one layer, where the paper reads both ways; learned by a softmax (text-model.ts), from word vectors
  * that stay as they are.
  *
- * Knows the order of words, and pays for it: T small products in a row in every step. Reads a text from its beginning, as
+ * Knows the order of words, and pays for it: T small products in a row in every step, which left it out of the table of
+ * docs/families.md. Reads a text from its beginning, as
  * far as option `words` goes.
  */
 
