@@ -12,8 +12,7 @@ import { textFamily } from './text-model.js'
  * that stay as they are.
  *
  * Knows the order of words, and pays for it: T small products in a row in every step, which left it out of the table of
- * docs/families.md. Reads a text from its beginning, as
- * far as option `words` goes.
+ * docs/families.md. Reads a text from its beginning, as far as option `words` goes.
  */
 
 export const gruText = textFamily('gru-text', (scope, words, known, { factors }) => {
