@@ -72,7 +72,7 @@ export async function measureMemory({ quick, threads, work, log, flags }: BenchC
       (texts / milliseconds) * 1000,
     ]),
     notes: [
-      "Texts of a few tokens, each different; each run in a process of its own. The store's page cache (64 MiB) is full after some 40,000 texts. --with texts=1000000 for more.",
+      "Texts of a few tokens, each different; each run in a process of its own. The store's page cache (32 MiB) is full after some 20,000 texts. --with texts=1000000 for more.",
     ],
   }
   const growth = runs[2].peakBytes / runs[1].peakBytes

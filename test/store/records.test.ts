@@ -187,6 +187,20 @@ describe('write', () => {
     expect(() => openStore().write(records)).toThrow(message)
   })
 
+  test('knows more people than it keeps in mind, and none who has been forgotten', () => {
+    const store = openStore()
+    const events = Array.from({ length: 70_000 }, (_, i) => ({ userId: `u${i}`, itemId: 'i', time: 1e12 }))
+    expect(store.write({ interactions: events }).interactions.added).toBe(70_000)
+    const again = store.write({ interactions: [...events].reverse() }).interactions
+    expect(again).toEqual({ added: 0, replaced: 0, unchanged: 70_000 })
+    // Somebody from each end: remembered lately, a while ago, and no more.
+    for (const person of [0, 35_000, 69_999]) {
+      store.forgetUser(`u${person}`)
+      expect(store.write({ interactions: [events[person]] }).interactions.added).toBe(1)
+    }
+    expect(store.counts().users).toBe(70_000)
+  })
+
   test('keeps hostile ids and names apart and intact', () => {
     const store = openStore()
     const ids = [
