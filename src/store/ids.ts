@@ -1,10 +1,10 @@
 import type { Connection } from './sqlite.js'
 
 /**
- * Ids remembered per kind, so that a batch of known people costs no look-ups: at most twice as many, some 5 MB. Few
+ * Ids remembered per kind, so that a batch of known people costs no look-ups: at most twice as many, some 8 MB. Few
  * enough that an import of ten million rows needs no more memory than one of a million.
  */
-const CACHED_IDS = 32_768
+const CACHED_IDS = 50_000
 
 /** Ids asked for in one statement. */
 const CHUNK = 500
