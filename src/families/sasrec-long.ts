@@ -9,8 +9,9 @@ import { sequenceFamily } from './sequence.js'
  * with intervals in powers of two (intervals.ts), where the paper embeds them linearly, clipped by person: one table serves
  * a minute and a decade. 200 events are read at once, so attention costs forty times that of 32, for each row.
  *
- * Good where times are dates: in the table of docs/families.md the best single family (.083; SASRec's .079 is within reach of
- * another seed), though hardly anybody there has more than 32 events. Without times it is SASRec with a longer row.
+ * Good where times are dates: in the tables of docs/families.md the best family that learns on one catalogue alone (.083 and
+ * .087; EASE .066 and .075; SASRec's .079 on the first is within reach of another seed), though hardly anybody there has more
+ * than 32 events. Without times it is SASRec with a longer row.
  */
 export const sasrecLong = sequenceFamily(
   'sasrec-long',
