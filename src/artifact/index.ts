@@ -11,4 +11,4 @@ export {
 } from './manifest.js'
 export { publishFolder } from './publish.js'
 export { checkPayload, readFolder, readManifest, readPayload } from './read.js'
-export { removeTemporary, temporarySibling } from './temporary.js'
+export { abandonedIn, removeTemporary, temporarySibling } from './temporary.js'

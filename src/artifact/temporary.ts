@@ -17,6 +17,16 @@ export function temporarySibling(target: string, role: 'new' | 'old'): string {
   return join(dirname(target), `.${basename(target)}.${role}-${owner}-${random}`)
 }
 
+/** The temporary folders in `parent` whose processes are gone. */
+export async function abandonedIn(parent: string): Promise<string[]> {
+  return (await namesIn(parent))
+    .filter((name) => isAbandoned(TEMPORARY.exec(name)))
+    .map((name) => join(parent, name))
+}
+
+const isAbandoned = (parts: RegExpExecArray | null): parts is RegExpExecArray =>
+  parts !== null && !isAlive(Number(parts[3]), Number(parts[4]))
+
 /**
  * Removes what killed processes left in `parent`; folders of living processes stay. A published folder that
  * was set aside by a process that died before the new one took its place is put back first.
@@ -27,7 +37,7 @@ export async function removeTemporary(parent: string, only?: string): Promise<st
   const removed: string[] = []
   for (const name of await namesIn(parent)) {
     const parts = TEMPORARY.exec(name)
-    if (parts === null || isAlive(Number(parts[3]), Number(parts[4]))) continue
+    if (!isAbandoned(parts)) continue
     if (only !== undefined && parts[1] !== only) continue
     const path = join(parent, name)
     if (parts[2] === 'old' && (await putBack(path, join(parent, parts[1])))) continue

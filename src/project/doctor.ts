@@ -5,7 +5,14 @@ import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
 import { openIndex } from '../vector-index/index.js'
 import type { DoctorOptions } from './defaults.js'
-import { removeUnused, removeUnusedModels, unusedIndexes, unusedModels } from './leftovers.js'
+import {
+  abandoned,
+  removeAbandoned,
+  removeUnused,
+  removeUnusedModels,
+  unusedIndexes,
+  unusedModels,
+} from './leftovers.js'
 import { indexFolder, liveState } from './live-index.js'
 import { PeopleKeeper } from './people-keeper.js'
 import { needsRetraining } from './retraining.js'
@@ -80,6 +87,7 @@ async function removeLeftovers(store: Store): Promise<void> {
   } finally {
     training.release()
   }
+  await removeAbandoned(store)
 }
 
 async function repaired(check: Check, mend: () => Promise<void>): Promise<Check> {
@@ -159,14 +167,14 @@ async function checkModel(store: Store): Promise<Check> {
   return { name, ok: true, fact }
 }
 
-function checkLeftovers(store: Store): Check {
-  const unused = [...unusedIndexes(store), ...unusedModels(store)]
+async function checkLeftovers(store: Store): Promise<Check> {
+  const unused = [...unusedIndexes(store), ...unusedModels(store), ...(await abandoned(store))]
   return unused.length === 0
-    ? { name: 'leftovers', ok: true, fact: 'No unused folders of indexes or models.' }
+    ? { name: 'leftovers', ok: true, fact: 'No unused folders.' }
     : {
         name: 'leftovers',
         ok: false,
-        fact: `${unused.length} folders of indexes or models are not used by anything.`,
+        fact: `${unused.length === 1 ? 'One folder is' : `${unused.length} folders are`} not used by anything.`,
         remedy: "Run 'textrec doctor --repair' to remove them.",
       }
 }

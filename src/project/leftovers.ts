@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeTemporary } from '../artifact/index.js'
+import { abandonedIn, removeTemporary } from '../artifact/index.js'
 import type { Store } from '../store/index.js'
 import { liveState } from './live-index.js'
 
@@ -23,6 +23,20 @@ export function unusedModels(store: Store): string[] {
   return readdirSync(folder)
     .filter((name) => name !== live)
     .map((name) => join(folder, name))
+}
+
+/** Where folders are published, and where a process that is killed meanwhile leaves a hidden one. */
+const PUBLISHED_IN = ['indexes', 'crowd', 'people', 'training']
+
+/** Hidden folders of processes that were killed while they published. */
+export async function abandoned({ directory }: Store): Promise<string[]> {
+  const found = await Promise.all(PUBLISHED_IN.map((place) => abandonedIn(join(directory, place))))
+  return found.flat()
+}
+
+/** Removes those; what was set aside and not replaced is put back. */
+export async function removeAbandoned({ directory }: Store): Promise<void> {
+  for (const place of PUBLISHED_IN) await removeTemporary(join(directory, place))
 }
 
 /**
