@@ -24,7 +24,8 @@ import { QUERIES, TaskSampler } from './tasks.js'
  *
  * Good at strangers where items are known by who took them: in docs/families.md it beats the closed-form profile, the mean of
  * their items' text, on one set of three and is within noise of it on two; EASE, which knows strangers by their items too,
- * is within noise of it on two and above it on one. For people who are known it is beside EASE, at half of SASRec's cost.
+ * is within noise of it on two and above it on one. For people who are known it is beside EASE on one set (.071 and
+ * .066) and below it on another (.066 and .075).
  * Finds no new items (recall .004 where whitened text has .198), and is blind to the order of events and to what a person's
  * twentieth like could add.
  */
