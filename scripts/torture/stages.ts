@@ -41,8 +41,8 @@ export const SIZES = {
   long: {
     shop: { items: 1200, people: 2000, reviews: 4000, interactions: 250_000 },
     upserts: 350,
-    graphItems: 2200,
-    changedItems: 1100,
+    graphItems: 2800,
+    changedItems: 1400,
     training: { epochs: 20, learningRate: 0.01 },
   },
   brief: {
