@@ -188,6 +188,7 @@ function peoplePerItem({ itemIds, items, users }: InteractionTable): Int32Array 
   return counts
 }
 
-function writeNumbers(path: string, numbers: Int32Array): Promise<void> {
+/** Numbers as they are in memory. */
+export function writeNumbers(path: string, numbers: Int32Array | Float64Array): Promise<void> {
   return writeFile(path, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
 }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type JsonObject, publishFolder, readFolder, readManifest, readPayload } from '../artifact/index.js'
 import { find } from './crowd.js'
+import { writeNumbers } from './crowd-files.js'
 import { type PersonRecord, readRecord, type TimedHistory } from './person-record.js'
 
 /** Kind of the published folder that holds them. */
@@ -55,15 +56,6 @@ export async function publishPeople(
     await writeNumbers(join(folder, STARTS), Float64Array.from(starts))
     return { ...origin } satisfies JsonObject
   })
-}
-
-async function writeNumbers(path: string, numbers: Int32Array | Float64Array): Promise<void> {
-  const file = await open(path, 'wx')
-  try {
-    await file.writeFile(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
-  } finally {
-    await file.close()
-  }
 }
 
 /**

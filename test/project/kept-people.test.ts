@@ -1,8 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DoctorReport, Recommender, type RecommendOptions } from 'textrec'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { resolveModel } from '#src/encode/resolve-model.js'
 import { normalize } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import { requireLiveState } from '#src/project/live-index.js'
@@ -10,8 +9,7 @@ import { KEEP_FROM } from '#src/project/people-keeper.js'
 import { PeopleFile, peopleFolder } from '#src/recommend/people-files.js'
 import { Store } from '#src/store/index.js'
 import { ExactIndex } from '#src/vector-index/index.js'
-import { safetensorsBytes } from '../../dist/scripts/toys/safetensors.js'
-import { tinyModel } from '../../dist/scripts/toys/tiny-bert.js'
+import { writeTinyModel } from '../../dist/scripts/toys/tiny-folder.js'
 import { temporaryFolder } from './shelf.js'
 
 const ITEMS = KEEP_FROM + 200
@@ -30,12 +28,7 @@ const options = {
 
 /** A catalogue so large that people are kept; the vectors are made up, so that it takes seconds. */
 beforeAll(async () => {
-  const { tokenizer } = await resolveModel('all-MiniLM-L6-v2', { hubDirectory: undefined })
-  const tiny = tinyModel('bert', '', 'gelu')
-  mkdirSync(model, { recursive: true })
-  writeFileSync(join(model, 'model.safetensors'), safetensorsBytes(tiny.tensors))
-  writeFileSync(join(model, 'config.json'), JSON.stringify(tiny.config))
-  copyFileSync(tokenizer, join(model, 'tokenizer.json'))
+  writeTinyModel(model)
   const shop = await Recommender.open(project, options)
   await shop.upsert({ items: [{ id: 'first', title: 'whale storm' }] })
   await shop.index()
