@@ -23,6 +23,13 @@ export function diversify(
   admits: (candidate: Candidate, picked: readonly Candidate[]) => boolean = () => true,
 ): Candidate[] {
   const picked: Candidate[] = []
+  if (diversity === 0) {
+    for (const candidate of candidates) {
+      if (picked.length === k) break
+      if (admits(candidate, picked)) picked.push(candidate)
+    }
+    return picked
+  }
   const left = new Set(candidates.keys())
   const highest = candidates.reduce((max, { score }) => Math.max(max, score), Number.NEGATIVE_INFINITY)
   const lowest = candidates.reduce((min, { score }) => Math.min(min, score), Number.POSITIVE_INFINITY)
@@ -42,7 +49,6 @@ export function diversify(
     left.delete(best)
     if (!admits(candidates[best], picked)) continue
     picked.push(candidates[best])
-    if (diversity === 0) continue
     for (const i of left) {
       const a = candidates[i].vector
       const b = candidates[best].vector

@@ -50,8 +50,14 @@ export async function gather(
   depth: Depth,
   known?: Neighbours,
 ): Promise<Pool> {
-  const text = new Map<number, number>()
-  const keys = new Set<number>()
+  // What the index said of each, undefined for those that only the interactions named.
+  const text = new Map<number, number | undefined>()
+  const add = ({ keys, scores }: Neighbours) => {
+    for (let i = 0; i < keys.length; i++) text.set(keys[i], scores[i])
+  }
+  const name = (key: number) => {
+    if (!text.has(key)) text.set(key, undefined)
+  }
   const [byText, byCrowd] = [depth.text + hidden, depth.crowd + hidden]
   const raised = lifted.map((set) => (allowed === undefined ? set : set.filter((key) => allowed.has(key))))
   let lowest = Number.NEGATIVE_INFINITY
@@ -61,29 +67,19 @@ export async function gather(
   if (taste.vector !== undefined) {
     const found = known ?? (await search(index, taste, taste.vector, byText, allowed))
     nearest = found
-    found.keys.forEach((key, i) => {
-      keys.add(key)
-      text.set(key, found.scores[i])
-    })
+    add(found)
     exhausted = found.keys.length < byText
     if (!exhausted) lowest = (found.scores[found.scores.length - 1] - taste.mean) / taste.deviation
-    for (const some of raised) {
-      const best = await index.search(taste.vector, byText, { allowed: some })
-      best.keys.forEach((key, i) => {
-        keys.add(key)
-        text.set(key, best.scores[i])
-      })
-    }
+    for (const some of raised) add(await index.search(taste.vector, byText, { allowed: some }))
   }
-  if (taste.vector === undefined)
-    for (const some of raised) for (const key of some.subarray(0, byText)) keys.add(key)
+  if (taste.vector === undefined) for (const some of raised) some.subarray(0, byText).forEach(name)
   let highestLeft = Number.NEGATIVE_INFINITY
   if (taste.opinions !== undefined) {
     const { opinions } = taste
     const passes = (key: number) => allowed === undefined || allowed.has(key)
     const share = allowed === undefined ? 1 : Math.min(1, Math.max(1, allowed.size) / index.size)
     const best = opinions.best(byCrowd, passes, share)
-    for (const key of best) keys.add(key)
+    best.forEach(name)
     if (best.length === byCrowd) {
       exhausted = false
       hasMoreByCrowd = true
@@ -91,18 +87,16 @@ export async function gather(
     } else {
       highestLeft = Math.max(0, opinions.floor)
     }
-    for (const some of raised) {
-      for (const key of opinions.best(byCrowd, (key) => find(some, key) !== -1)) keys.add(key)
-    }
+    for (const some of raised) opinions.best(byCrowd, (key) => find(some, key) !== -1).forEach(name)
   }
-  const all = [...keys]
-  const scores = all.map((key) => scoreOf(taste, key, text.get(key) ?? textScore(index, taste.vector, key)))
+  const keys = Array.from(text.keys())
+  const scores = keys.map((key) => scoreOf(taste, key, text.get(key) ?? textScore(index, taste.vector, key)))
   const words = taste.textWeight > 0 ? Math.max(0, lowest) : 0
   const crowd = taste.crowdWeight > 0 ? taste.crowdWeight * Math.max(0, highestLeft) : 0
   // For items without interactions the text counts in full.
   const bound = exhausted ? Number.NEGATIVE_INFINITY : Math.max(words, taste.textWeight * words + crowd)
   const textBound = Math.min(bound, words)
-  return { keys: all, scores, complete: exhausted, bound, textBound, hasMoreByCrowd, nearest }
+  return { keys, scores, complete: exhausted, bound, textBound, hasMoreByCrowd, nearest }
 }
 
 function search(
