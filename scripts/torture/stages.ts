@@ -39,9 +39,9 @@ export interface StageSize {
 /** 'long' takes two seconds of processor time and more in every stage; 'brief' takes the same steps, fewer of each. */
 export const SIZES = {
   long: {
-    shop: { items: 1200, people: 2000, reviews: 4000, interactions: 250_000 },
+    shop: { items: 1200, people: 2000, reviews: 4000, interactions: 350_000 },
     upserts: 350,
-    graphItems: 2800,
+    graphItems: 4000,
     changedItems: 1400,
     training: { epochs: 20, learningRate: 0.01 },
   },

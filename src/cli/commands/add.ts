@@ -92,7 +92,10 @@ async function addFiles(shell: Shell, flags: AddFlags): Promise<void> {
 }
 
 function vectorsMade(encoded: number): string {
-  return encoded === 0 ? 'No vector had to be made.' : `${plural(encoded, 'item')} got a new vector.`
+  // Of an item that lost its text the vector goes: that is no new one.
+  return encoded === 0
+    ? 'No vector had to be made.'
+    : `Vectors brought up to date: ${plural(encoded, 'item')}.`
 }
 
 function whatBecame({ added, replaced }: UpsertReport['items'], item: Item): string {
