@@ -40,9 +40,9 @@ export interface StageSize {
 export const SIZES = {
   long: {
     shop: { items: 1200, people: 2000, reviews: 4000, interactions: 350_000 },
-    upserts: 350,
+    upserts: 520,
     graphItems: 4000,
-    changedItems: 1400,
+    changedItems: 2100,
     training: { epochs: 20, learningRate: 0.01 },
   },
   brief: {

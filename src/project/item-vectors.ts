@@ -178,7 +178,7 @@ async function servedRows(
  * Gives the named items their vectors at once, outside of any plan: for a handful of items just changed.
  * Texts that were encoded before are taken from the store. The vectors are written in one transaction.
  * @param isServed asked inside that transaction whether these spaces still serve
- * @returns how many items got a new vector; undefined if the spaces serve no more, and nothing was written
+ * @returns how many items were brought up to date; undefined if the spaces serve no more, and nothing was written
  */
 export async function encodeNow(
   store: Store,

@@ -19,7 +19,7 @@ export interface UpsertReport {
   readonly items: KindCounts
   readonly reviews: KindCounts
   readonly interactions: KindCounts
-  /** Items whose vector was made anew, and which answer with it from the next call on. */
+  /** Items whose vector was brought up to date, and which answer with it from the next call on. */
   readonly encoded: number
 }
 
@@ -52,13 +52,21 @@ export async function upsertRecords(
   const reviews = requireRecords('upsert', 'reviews', records.reviews).map(validateReview)
   const interactions = requireRecords('upsert', 'interactions', records.interactions).map(validateInteraction)
   throwIfAborted(long.signal, 'The upsert')
-  const touched = [...new Set([...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)])]
+  const said = [...items.map(({ id }) => id), ...reviews.map(({ itemId }) => itemId)]
+  const touched = [...new Set([...said, ...interactions.map(({ itemId }) => itemId)])]
   let counts: WriteCounts | undefined
   const write = () => {
     counts ??= store.write({ items, reviews, interactions })
     return counts
   }
-  if (touched.length === 0) return { ...write(), encoded: 0 }
+  if (said.length === 0) {
+    // Interactions change no vector. Only where they name items for the first time is there something to make.
+    const written = write()
+    const space = liveState(store)?.space
+    const keys = store.itemKeys(touched).filter((key) => key !== undefined)
+    if (space === undefined || store.staleItemsAmong(space, keys).length === 0)
+      return { ...written, encoded: 0 }
+  }
   for (;;) {
     const report = await withServed(async (now) => {
       const written = write()

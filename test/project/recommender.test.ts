@@ -185,6 +185,13 @@ describe('an indexed project', () => {
     expect(again.index.built).toBe(false)
   })
 
+  test('an item that only an interaction names leaves nothing to be done', async () => {
+    await shop.upsert({ interactions: [{ userId: 'ann', itemId: 'no-words', time: Date.UTC(2024, 0, 9) }] })
+    expect(await shop.stats()).toMatchObject({ itemsStale: 0 })
+    expect((await shop.doctor()).healthy).toBe(true)
+    expect(await shop.remove({ items: ['no-words'] })).toEqual({ items: 1 })
+  })
+
   test('only one process indexes at a time', async () => {
     const elsewhere = acquireLock(folder, 'index')
     await expect(shop.index({ rebuild: true })).rejects.toThrow(code('PROJECT_LOCKED'))
