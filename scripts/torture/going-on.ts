@@ -3,16 +3,17 @@ import { liveState } from '../../src/project/live-index.js'
 import { Store } from '../../src/store/index.js'
 import { runStage } from './children.js'
 import type { Stage, StageCall } from './stages.js'
+import { isIndexNewest } from './state.js'
 
 /**
- * Whether a training has come to its end, the moment at which its adapter is live. The next one would be another
- * training. What a process leaves that is killed or fails while it tidies up after that is for the doctor.
+ * Whether a training or a compaction has come to its end, the moment at which what it made is live: the next one would
+ * be another. What a process leaves that is killed or fails while it tidies up after that is for the doctor.
  */
 export function isPublished(stage: Stage, folder: string): boolean {
-  if (stage !== 'train') return false
+  if (stage !== 'train' && stage !== 'compact') return false
   const store = Store.open(folder)
   try {
-    return liveState(store)?.model?.adapter !== undefined
+    return stage === 'compact' ? isIndexNewest(store) : liveState(store)?.model?.adapter !== undefined
   } finally {
     store.close()
   }

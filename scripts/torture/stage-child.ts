@@ -3,15 +3,13 @@
  * and SIGTERM fire the AbortSignal of the call. Exit code 0 done, 130 aborted, 1 failed.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { MANIFEST_NAME } from '../../src/artifact/index.js'
 import { isTextrecError, type Progress, Recommender } from '../../src/index.js'
 import { random } from '../../src/math/random.js'
-import { indexFolder, type LiveState, liveState } from '../../src/project/live-index.js'
 import { Store } from '../../src/store/index.js'
 import { madeInteraction, madeItem, madeReview } from './shop.js'
 import { type Said, SIZES, type StageCall, TRAINING } from './stages.js'
+import { isIndexNewest } from './state.js'
 
 const call = JSON.parse(process.argv[2]) as StageCall
 const size = SIZES[call.size]
@@ -69,18 +67,9 @@ async function upserts(shop: Recommender, signal: AbortSignal): Promise<void> {
  */
 async function compaction(shop: Recommender, signal: AbortSignal): Promise<void> {
   const store = Store.open(call.folder, { readonly: true })
-  const { space } = liveState(store) as LiveState
-  const { sequence } = store.itemVectors(space)
   await shop.similarItems('item-1', { k: 5 })
-  while (sequenceOfIndex(store) !== sequence) await wait(20, undefined, { signal })
+  while (!isIndexNewest(store)) await wait(20, undefined, { signal })
   store.close()
-}
-
-/** The change up to which the live index has been built. */
-function sequenceOfIndex(store: Store): unknown {
-  const { indexId } = liveState(store) as LiveState
-  const manifest = readFileSync(join(indexFolder(call.folder, indexId), MANIFEST_NAME), 'utf8')
-  return (JSON.parse(manifest) as { fields: { sequence: unknown } }).fields.sequence
 }
 
 /** Until every thread of this process has a tracer. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { liveState } from '../../src/project/live-index.js'
+import { MANIFEST_NAME } from '../../src/artifact/index.js'
+import { indexFolder, type LiveState, liveState } from '../../src/project/live-index.js'
 import { Connection, type Value } from '../../src/store/sqlite.js'
 import { Store } from '../../src/store/store.js'
 
@@ -48,6 +49,14 @@ export function stateOf(folder: string): ProjectState {
   } finally {
     store.close()
   }
+}
+
+/** Whether the live index is built of the newest vectors: what a compaction comes to. */
+export function isIndexNewest(store: Store): boolean {
+  const { indexId, space } = liveState(store) as LiveState
+  const manifest = readFileSync(join(indexFolder(store.directory, indexId), MANIFEST_NAME), 'utf8')
+  const { fields } = JSON.parse(manifest) as { fields: { sequence: unknown } }
+  return fields.sequence === store.itemVectors(space).sequence
 }
 
 /** Where two states differ, in words; empty if nowhere. */
