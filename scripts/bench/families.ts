@@ -96,7 +96,9 @@ async function lightgcn({ threads, quick, work, log }: BenchContext): Promise<Be
             for (let step = 0; step < STEPS; step++) await held.training.step(batch, RATE)
           },
         },
-        ...(torch === undefined ? [] : [{ name: 'PyTorch', run: () => torch.run(STEPS) }]),
+        ...(torch === undefined
+          ? []
+          : [{ name: 'PyTorch', run: () => torch.run(STEPS), settled: () => torch.settled() }]),
       ],
       quick ? 4 : 15,
     )

@@ -13,6 +13,8 @@ export async function timed(job: () => unknown): Promise<number> {
 export interface Subject {
   readonly name: string
   run(): unknown
+  /** Waited for after each run, outside its time: threads may be at work for a while after the last result. */
+  settled?(): Promise<void>
 }
 
 /**
@@ -22,11 +24,15 @@ export interface Subject {
  */
 export async function interleaved(subjects: readonly Subject[], rounds: number): Promise<number[][]> {
   const times: number[][] = subjects.map(() => [])
-  for (const subject of subjects) await subject.run()
+  for (const subject of subjects) {
+    await subject.run()
+    await subject.settled?.()
+  }
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < subjects.length; i++) {
       const at = (round + i) % subjects.length
       times[at].push(await timed(() => subjects[at].run()))
+      await subjects[at].settled?.()
     }
   }
   return times

@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 
 // Debian's python3-torch belongs to Debian's Python, whatever else is on the path.
 const PYTHON = '/usr/bin/python3'
@@ -22,6 +23,11 @@ export interface TorchTensor {
   readonly shape: readonly number[]
   readonly data: Float32Array | Int32Array
 }
+
+/** Milliseconds without processor time after which the process is at rest: several ticks of the kernel's clock. */
+const REST = 50
+/** Of them so many at most: nothing waits awake as long as that. */
+const RESTS = 100
 
 /** Training steps in PyTorch, in a process of their own that waits between rounds. */
 export class TorchProcess {
@@ -64,6 +70,30 @@ export class TorchProcess {
   async run(steps: number): Promise<number> {
     this.child.stdin.write(`${steps}\n`)
     return Number(await nextLine(this.lines))
+  }
+
+  /**
+   * Comes back once its threads sleep. They wait awake for more work for some 50 to 100 ms after an answer, which would
+   * cost whoever is measured next one of the processors.
+   * @throws Error if they never do
+   */
+  async settled(): Promise<void> {
+    let used = this.processorTicks()
+    for (let rest = 0; rest < RESTS; rest++) {
+      await setTimeout(REST)
+      const now = this.processorTicks()
+      if (now === used) return
+      used = now
+    }
+    throw new Error('PyTorch does not come to rest.')
+  }
+
+  /** Processor time of all its threads so far, by the kernel's clock (Linux, as Debian's PyTorch is). */
+  private processorTicks(): number {
+    const text = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8')
+    // The name of the program, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return Number(fields[11]) + Number(fields[12])
   }
 
   async close(): Promise<void> {

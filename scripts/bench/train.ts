@@ -57,7 +57,9 @@ async function sequences(context: BenchContext): Promise<BenchTable> {
     const [times, others] = await interleaved(
       [
         { name, run: () => training.step(one.batch, 1e-3) },
-        ...(torch === undefined ? [] : [{ name: `PyTorch ${torch.version}`, run: () => torch.run(1) }]),
+        ...(torch === undefined
+          ? []
+          : [{ name: `PyTorch ${torch.version}`, run: () => torch.run(1), settled: () => torch.settled() }]),
       ],
       quick ? 4 : 15,
     )

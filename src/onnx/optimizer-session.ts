@@ -53,7 +53,7 @@ interface OpenStep {
 }
 
 /** A step is hundreds of short kernels: threads that fall asleep between two of them wake up late. */
-const SPIN_MICROSECONDS = 100
+export const SPIN_MICROSECONDS = 100
 
 /**
  * A model being trained, with its state kept between steps: in one place on the CPU where the graph allows it

@@ -32,6 +32,27 @@ describe('interleaved rounds', () => {
     expect(times.map((each) => each.length)).toEqual([3, 3])
   })
 
+  test('wait, outside the time of a run, until what was run has come to rest', async () => {
+    const order: string[] = []
+    const rest = 200
+    const times = await interleaved(
+      [
+        {
+          name: 'a',
+          run: () => order.push('a'),
+          settled: async () => {
+            await new Promise((resolve) => setTimeout(resolve, rest))
+            order.push('.')
+          },
+        },
+        { name: 'b', run: () => order.push('b') },
+      ],
+      1,
+    )
+    expect(order.join('')).toBe('a.ba.b')
+    expect(times[0][0]).toBeLessThan(rest)
+  })
+
   test('latencies count each call but those to warm up', async () => {
     const calls: number[] = []
     const times = await latencies(10, (i) => calls.push(i), 2)
