@@ -5,6 +5,7 @@ import { isTextrecError } from '../errors.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import type { Crowd } from '../recommend/crowd.js'
 import {
+  announceCrowd,
   type CrowdOrigin,
   crowdFolder,
   crowdPublication,
@@ -71,6 +72,7 @@ export class CrowdHolder {
     await this.refreshing
     const settings = servedSettings(this.store)
     const found = await readCrowd(this.store.directory)
+    if (found !== undefined) announceCrowd(this.store, found.origin)
     const fits = found?.origin.settings === settingsName(settings)
     if (fits && isCurrent(this.store, found.origin)) return
     await this.make({ settings, unless: fits ? found.origin.digest : undefined }, long)

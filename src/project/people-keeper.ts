@@ -96,16 +96,23 @@ export class PeopleKeeper {
     const { index } = source
     if (index.kind !== 'exact' || index.size < KEEP_FROM) return this.remove()
     const origin: PeopleOrigin = {
+      publication: randomUUID(),
       name: this.nameOf(source, state),
       sequence: ground.changes.sequence,
       events: this.store.counts().interactions,
     }
-    if (await this.stillServes(ground, origin)) return
+    const kept = await this.stillServing(ground, origin)
+    if (kept !== undefined) return this.announce(kept)
     const parent = dirname(peopleFolder(this.store.directory))
     if (existsSync(parent)) await removeTemporary(parent)
     const users = this.store.recentUsers(MOST_PEOPLE).sort((a, b) => a - b)
     await publishPeople(this.store.directory, origin, records(this.store, source, users, long))
-    this.store.setMeta(PUBLISHED, randomUUID())
+    this.announce(origin)
+  }
+
+  /** Lets every open process hear of it, unless it has: who published it may have been killed before. */
+  private announce({ publication }: PeopleOrigin): void {
+    if (this.store.meta<string>(PUBLISHED) !== publication) this.store.setMeta(PUBLISHED, publication)
   }
 
   /** Removes all that is kept of anybody. */
@@ -116,12 +123,17 @@ export class PeopleKeeper {
     await rm(parent, { recursive: true, force: true })
   }
 
-  private async stillServes({ changes }: Ground, { events, name }: PeopleOrigin): Promise<boolean> {
-    const found = await soundFile(() => PeopleFile.verify(this.store.directory))
-    if (found === undefined || found.origin.name !== name) return false
-    const changed = changes.since(found.origin.sequence)
-    const moved = Math.abs(events - found.origin.events)
-    return changed !== undefined && changed.length <= MOST_CHANGED && moved <= STALE_SHARE * events
+  /** What was made of what is there, if it still serves. */
+  private async stillServing(
+    { changes }: Ground,
+    { events, name }: PeopleOrigin,
+  ): Promise<PeopleOrigin | undefined> {
+    const found = (await soundFile(() => PeopleFile.verify(this.store.directory)))?.origin
+    if (found === undefined || found.name !== name) return undefined
+    const changed = changes.since(found.sequence)
+    const moved = Math.abs(events - found.events)
+    const serves = changed !== undefined && changed.length <= MOST_CHANGED && moved <= STALE_SHARE * events
+    return serves ? found : undefined
   }
 
   /** Everything beside a history that decides a record. */

@@ -30,6 +30,8 @@ export function crowdFolder(directory: string): string {
 }
 
 interface Fields {
+  /** Drawn for it; absent in one of an earlier version. */
+  readonly publication?: string
   /** Events in the catalogue when it was made. */
   readonly events: number
   /** The catalogue's last change that it has seen. */
@@ -44,6 +46,7 @@ interface Fields {
 
 /** What a published crowd was made from: enough to tell whether it still serves. */
 export interface CrowdOrigin {
+  readonly publication: string | undefined
   readonly events: number
   readonly change: number
   readonly digest: string | undefined
@@ -96,7 +99,9 @@ export async function publishCrowd(
   const range = ratingRange(all)
   const likedFrom = settings.minRating ?? middleOf(range)
   const liked = likedFrom === undefined ? all : store.interactions({ minRating: likedFrom })
+  const publication = randomUUID()
   const fields: Fields = {
+    publication,
     events: all.users.length,
     change,
     digest,
@@ -123,7 +128,12 @@ export async function publishCrowd(
     if (scorer !== undefined) await writeScorer(folder, scorer, Array.from(itemKeys, String))
     return fields as unknown as JsonObject
   })
-  store.setMeta(PUBLISHED, randomUUID())
+  announceCrowd(store, { publication })
+}
+
+/** Lets every open process hear of what is published, unless it has: who published it may have been killed before. */
+export function announceCrowd(store: Store, { publication }: Pick<CrowdOrigin, 'publication'>): void {
+  if (crowdPublication(store) !== publication) store.setMeta(PUBLISHED, publication)
 }
 
 /** @throws INDEX_DAMAGED if the folder is missing or not what was published. */
@@ -132,7 +142,8 @@ export async function openCrowd(
 ): Promise<{ readonly crowd: Crowd; readonly origin: CrowdOrigin }> {
   const folder = crowdFolder(directory)
   const manifest = await readFolder(folder, CROWD_KIND, 'INDEX_DAMAGED')
-  const { change, digest, events, settings, range, likedFrom, empty } = manifest.fields as unknown as Fields
+  const fields = manifest.fields as unknown as Fields
+  const { change, digest, empty, events, likedFrom, publication, range, settings } = fields
   const numbers = async (name: string) =>
     new Int32Array((await readPayload(folder, manifest, name, 'INDEX_DAMAGED')).buffer)
   const keys = await numbers(KEYS)
@@ -145,7 +156,7 @@ export async function openCrowd(
     range: range ?? undefined,
     likedFrom: likedFrom ?? undefined,
   })
-  return { crowd, origin: { change, digest, events, settings } }
+  return { crowd, origin: { change, digest, events, publication, settings } }
 }
 
 /** From which rating on an event speaks for its item, where nobody says: the middle of the catalogue's own scale. */

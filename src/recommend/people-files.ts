@@ -19,6 +19,8 @@ export function peopleFolder(directory: string): string {
 
 /** What the records were made from. */
 export interface PeopleOrigin {
+  /** Drawn for this publication. */
+  readonly publication: string
   /** Of everything beside a history that decides a record: the space, the settings, the scale of ratings. */
   readonly name: string
   /** The last change of item vectors that all records have seen. */

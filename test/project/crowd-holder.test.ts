@@ -55,6 +55,26 @@ test('events that changed without changing in number count after an update, in e
   another.store.close()
 })
 
+test('what a killed process had published and not told of is told of by the next update', async () => {
+  const other = open()
+  const users = Array.from({ length: 8 }, (_, p) => `q${p}`)
+  const [{ id }] = ITEMS
+  await other.holder.get(SERVING_DEFAULTS)
+  here.store.write({ interactions: users.map((userId) => ({ userId, itemId: id, value: 5 })) })
+  const told = crowdPublication(here.store)
+  await here.holder.update()
+  const published = crowdPublication(here.store)
+  here.store.setMeta('crowd', told)
+  const late = open()
+  await late.holder.update()
+  expect(crowdPublication(other.store)).toBe(published)
+  expect(await other.holder.get(SERVING_DEFAULTS)).toEqual(await late.holder.get(SERVING_DEFAULTS))
+  for (const { holder, store } of [other, late]) {
+    await holder.close()
+    store.close()
+  }
+})
+
 test('what says nothing new about who took what leaves item-item scores as they are', async () => {
   const { holder, store } = here
   const publication = () => crowdPublication(store)

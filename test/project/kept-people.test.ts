@@ -120,8 +120,14 @@ test('changes of items and of histories since are in the first answer', async ()
 test('index() keeps what still serves, and makes anew what does not', async () => {
   const shop = await Recommender.open(project, options)
   const before = readFileSync(records)
+  const store = Store.open(project, {})
+  const told = store.meta('people')
+  // As if whoever published them had been killed before it told anybody.
+  store.setMeta('people', undefined)
   await shop.index()
   expect(readFileSync(records).equals(before)).toBe(true)
+  expect([told, store.meta('people')]).toEqual([expect.any(String), told])
+  store.close()
   await shop.upsert({
     items: Array.from({ length: 300 }, (_, i) => ({ id: `item-${1000 + i}`, title: `castle ${i}` })),
   })
