@@ -76,7 +76,7 @@ export interface GraphCall {
 async function askGraph({ directory, fingerprint, source }: GraphCall): Promise<string> {
   const { readFile } = await import('node:fs/promises')
   let built = 0
-  const bytes = await cachedGraph(directory, fingerprint, async () => {
+  const { bytes } = await cachedGraph(directory, fingerprint, async () => {
     built++
     return readFile(source)
   })

@@ -1,32 +1,16 @@
 import { Graph, type Value } from '../onnx/graph.js'
 import type { BertShape } from './bert-config.js'
 import type { BertWeights, Norm } from './bert-weights.js'
+import type { Pooling } from './graph-kinds.js'
 import type { ChannelMaxima } from './outliers.js'
 import { byteProducts, floatProducts, type Products } from './products.js'
 import { floatStore, halfStore, type Store } from './weight-store.js'
-
-/** Raised whenever the same weights would give another graph: cached graphs and stored vectors are then stale. */
-export const GRAPH_VERSION = 2
 
 /** The largest weight: 8 bits and sign, or 7 where pairs of products are added in 16 bits. */
 const LARGEST_BYTE = { int8: 127, 'int8-7bit': 63 }
 
 /** What a Cast to single precision says of itself. */
 const FLOAT32 = { type: 'float32', attributes: { to: 1 } } as const
-
-/**
- * How the states of a text's tokens become one vector. mean: of the last layer's; cls: the last layer's first; last-two: the
- * mean of the last two layers', for encoders that were never trained to sum up a text and whose last layer is about the
- * tokens that were hidden from it.
- */
-export const POOLINGS = ['mean', 'cls', 'last-two'] as const
-export type Pooling = (typeof POOLINGS)[number]
-
-/**
- * fp32: every device. fp16: GPUs; half the memory and, where the hardware has it, twice the speed. int8: dynamic 8-bit products, CPU only, exact where the processor multiplies bytes into
- * 32 bits (VNNI, dot product). int8-7bit: the same with weights of 7 bits, for processors that saturate.
- */
-export type GraphVariant = 'fp32' | 'fp16' | 'int8' | 'int8-7bit'
 
 export type BertGraphOptions = { readonly pooling: Pooling } & (
   | { readonly variant: 'fp32' | 'fp16' }

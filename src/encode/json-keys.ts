@@ -6,13 +6,13 @@
 export function jsonProblem(text: string, maxDepth: number): string | undefined {
   const open: (Set<string> | undefined)[] = [] // one set of keys per open object, undefined per open array
   for (let i = 0; i < text.length; i++) {
-    const c = text[i]
-    if (c === '{' || c === '[') {
+    const c = text.charCodeAt(i)
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) {
       if (open.length === maxDepth) return `nesting deeper than ${maxDepth}`
-      open.push(c === '{' ? new Set() : undefined)
-    } else if (c === '}' || c === ']') {
+      open.push(c === OPEN_BRACE ? new Set() : undefined)
+    } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
       open.pop()
-    } else if (c === '"') {
+    } else if (c === QUOTE) {
       const end = endOfString(text, i)
       if (end === -1) return undefined
       const keys = open.at(-1)
@@ -49,8 +49,9 @@ const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
 /** The position after the closing quote, or -1. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
-    if (text[i] === '\\') i++
-    else if (text[i] === '"') return i + 1
+    const c = text.charCodeAt(i)
+    if (c === BACKSLASH) i++
+    else if (c === QUOTE) return i + 1
   }
   return -1
 }
@@ -63,6 +64,7 @@ function isKey(text: string, end: number): boolean {
 
 /** "a" and "\u0061" are the same key. */
 function decode(quoted: string): string {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {
     return JSON.parse(quoted) as string
   } catch {

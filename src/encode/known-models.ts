@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Pooling } from './bert-graph.js'
+import type { Pooling } from './graph-kinds.js'
 import type { Prefixes } from './model-source.js'
 
 /** models/<name>.json: what is known of an encoder. Weights are never part of textrec. */

@@ -3,8 +3,8 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { show } from '../options.js'
-import type { Pooling } from './bert-graph.js'
 import { isRecord, readModelJson } from './files.js'
+import type { Pooling } from './graph-kinds.js'
 import type { ModelSource } from './model-source.js'
 
 /** Where exporters put an ONNX encoder, best first. */

@@ -1,4 +1,4 @@
-import type { Pooling } from './bert-graph.js'
+import type { Pooling } from './graph-kinds.js'
 
 /** What must stand before a text for the encoder to do its best; empty for most. */
 export interface Prefixes {

@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { TextrecError } from '../errors.js'
 import {
@@ -9,25 +8,15 @@ import {
   hasByteProducts,
   inspectMachine,
 } from '../onnx/device.js'
-import { serializeModel } from '../onnx/protobuf.js'
 import { Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
 import type { Device, Dtype, Progress } from '../types.js'
-import { type BertShape, maxTokensOf, readBertConfig } from './bert-config.js'
-import {
-  buildBertGraph,
-  buildCalibrationGraph,
-  GRAPH_VERSION,
-  type GraphVariant,
-  type Pooling,
-} from './bert-graph.js'
-import { BertWeights } from './bert-weights.js'
+import { maxTokensOf, readBertConfig } from './bert-config.js'
 import type { OpenRequest } from './engine.js'
-import { hashModelFile, hashOf, modelFileBytes, readModelFile, readModelJson } from './files.js'
+import { hashOf, readModelJson } from './files.js'
 import { cachedGraph } from './graph-cache.js'
-import { openOnnxNetwork } from './onnx-network.js'
-import { calibrationTokens } from './outliers.js'
-import { requireSoundHeader, Safetensors } from './safetensors.js'
+import { GRAPH_VERSION, type GraphVariant } from './graph-kinds.js'
+import { hashWeights } from './safetensors-file.js'
 
 /** Token ids to unit vectors. */
 export interface Network {
@@ -81,9 +70,10 @@ export async function openNetwork(
   special: SpecialTokens,
   onProgress: (progress: Progress) => void,
 ): Promise<Network> {
-  return request.source.weights.kind === 'onnx'
-    ? openOnnxNetwork(request, request.source.weights)
-    : openBertNetwork(request, request.source.weights, special, onProgress)
+  const { weights } = request.source
+  if (weights.kind === 'safetensors') return openBertNetwork(request, weights, special, onProgress)
+  const { openOnnxNetwork } = await import('./onnx-network.js')
+  return openOnnxNetwork(request, weights)
 }
 
 async function openBertNetwork(
@@ -94,40 +84,30 @@ async function openBertNetwork(
 ): Promise<Network> {
   const { source } = request
   const shape = readBertConfig(await readModelJson(files.config), files.config)
-  await requireSoundFile(files.path)
-  // Only hashed, not held: the weights themselves are needed where there is no graph of them yet.
-  const sha256 = await hashModelFile(files.path)
-  const altered = (found: string, wanted: string) =>
-    new TextrecError(
-      'MODEL_INVALID',
-      `${files.path} has SHA-256 ${found}, not ${wanted}.`,
-      'Delete it, so that it is downloaded again.',
-    )
-  if (source.sha256 !== undefined && source.sha256 !== sha256) throw altered(sha256, source.sha256)
+  // The weights themselves are read only where there is no graph of them yet: which one is theirs a known hash says.
+  const sha256 = source.sha256 ?? (await hashWeights(files.path))
   const machine = inspectMachine()
   const openOn = async (device: Decision<Device>): Promise<Network> => {
     const dtype = chooseDtype(request.dtype, device.chosen, machine)
     const variant: GraphVariant =
       dtype.chosen === 'int8' ? (hasByteProducts(machine) ? 'int8' : 'int8-7bit') : dtype.chosen
     const identity = { version: GRAPH_VERSION, sha256, shape, variant, pooling: source.pooling }
-    const model = await cachedGraph(request.cacheDirectory, hashOf(identity), async () => {
+    const graph = await cachedGraph(request.cacheDirectory, hashOf(identity), async () => {
       onProgress({ stage: 'build encoder', done: 0, total: 1, unit: 'graphs' })
-      const weights = await readModelFile(files.path)
-      if (hashOf(weights) !== sha256) throw altered(hashOf(weights), sha256)
-      const tensors = new BertWeights(Safetensors.parse(weights, files.path), shape)
-      const bytes = await buildModel(tensors, shape, variant, source.pooling, special)
+      const { buildGraph } = await import('./build-graph.js')
+      const bytes = await buildGraph({ path: files.path, sha256 }, shape, variant, source.pooling, special)
       onProgress({ stage: 'build encoder', done: 1, total: 1, unit: 'graphs' })
       return bytes
     })
     const threads = threadsFor(request.threads)
-    const lanes = lanesFor(device.chosen, model.length, threads)
-    const session = await createSession(model, device.chosen, Math.ceil(threads / lanes))
+    const lanes = lanesFor(device.chosen, graph.bytes.length, threads)
+    const session = await createSession(graph.bytes, device.chosen, Math.ceil(threads / lanes))
     if (variant === 'fp16') await requireHalf(session, device.chosen)
     return {
       dim: shape.hidden,
       maxTokens: maxTokensOf(shape),
       // Of the very bytes: a graph that came out otherwise, here or on another machine, makes other vectors.
-      fingerprint: hashOf(model),
+      fingerprint: graph.sha256,
       variant,
       device,
       dtype,
@@ -160,53 +140,6 @@ async function requireHalf(session: Session, device: Device): Promise<void> {
       "Use dtype 'fp32' or 'auto'.",
       { cause },
     )
-  }
-}
-
-/** A hostile file is refused by its header, before the rest of it costs memory. @throws MODEL_INVALID */
-async function requireSoundFile(path: string): Promise<void> {
-  const size = await modelFileBytes(path)
-  const handle = await open(path)
-  try {
-    const read = async (bytes: number, from: number) => {
-      const buffer = new Uint8Array(Math.min(bytes, size))
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
-      return buffer.subarray(0, bytesRead)
-    }
-    await requireSoundHeader(read, size, path)
-  } finally {
-    await handle.close()
-  }
-}
-
-/** The ONNX bytes of a variant; for int8 after a look at which channels stand out. */
-async function buildModel(
-  weights: BertWeights,
-  shape: BertShape,
-  variant: GraphVariant,
-  pooling: Pooling,
-  special: SpecialTokens,
-): Promise<Uint8Array> {
-  if (variant === 'fp32' || variant === 'fp16')
-    return serializeModel(buildBertGraph(weights, shape, { variant, pooling }))
-  const model = serializeModel(buildCalibrationGraph(weights, shape))
-  const session = await createSession(model, 'cpu', 0)
-  try {
-    const dims = [16, Math.min(64, maxTokensOf(shape))] as const
-    const ids = calibrationTokens(shape.vocabulary, special, ...dims)
-    requireKnownTokens(ids, shape.vocabulary, 'the model')
-    const seen = await nativeStep(() =>
-      session.run({
-        ids: tensor('int32', ids, dims),
-        mask: tensor('int32', new Int32Array(ids.length).fill(1), dims),
-      }),
-    )
-    const layers = (part: string) =>
-      Array.from({ length: shape.layers }, (_, i) => seen[`${part}${i}`].data as Float32Array)
-    const maxima = { attention: layers('attention'), up: layers('up'), down: layers('down') }
-    return serializeModel(buildBertGraph(weights, shape, { variant, pooling, maxima }))
-  } finally {
-    await nativeStep(() => session.close())
   }
 }
 

@@ -1,9 +1,9 @@
 import { TextrecError } from '../errors.js'
 import { type Feeds, type Session, tensor } from '../onnx/session.js'
 import { nativeStep } from '../onnx/worker-server.js'
-import type { Pooling } from './bert-graph.js'
 import type { OpenRequest } from './engine.js'
 import { hashModelFile, hashOf, isRecord, modelFileBytes, readModelJson } from './files.js'
+import type { Pooling } from './graph-kinds.js'
 import { createSession, type Network, onChosenDevice, requireKnownTokens } from './network.js'
 import { externalFiles } from './onnx-file.js'
 

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { TextrecError } from '../errors.js'
 import { nearest, show } from '../options.js'
-import { POOLINGS } from './bert-graph.js'
-import { type HubOptions, hubModelFolder } from './hub.js'
+import { POOLINGS } from './graph-kinds.js'
+import type { HubOptions } from './hub.js'
 import { type KnownModel, knownEncoders } from './known-models.js'
 import { readModelFolder } from './model-folder.js'
 import type { ModelSource } from './model-source.js'
@@ -36,6 +36,7 @@ export async function resolveModel(name: string, options: ResolveOptions): Promi
   const byHubId = knownEncoders().find((model) => model.source.huggingFace === name)
   if (byHubId !== undefined) return resolveKnown(byHubId, options)
   if (HUB_ID.test(name)) {
+    const { hubModelFolder } = await import('./hub.js')
     return readModelFolder(await hubModelFolder(name, { ...options, poolingKnown: false }), name)
   }
   const names = knownEncoders().map((model) => model.name)
@@ -70,6 +71,7 @@ async function resolveKnown(model: KnownModel, options: ResolveOptions): Promise
       tokenizerConfig: undefined,
     }
   }
+  const { hubModelFolder } = await import('./hub.js')
   const folder = await hubModelFolder(model.source.huggingFace, { ...options, poolingKnown: true })
   return { ...(await readModelFolder(folder, model.name)), ...own }
 }

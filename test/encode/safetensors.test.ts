@@ -114,6 +114,25 @@ test('jsonProblem agrees with JSON.parse about keys', () => {
   )
 })
 
+test('jsonProblem sees a key twice however it is written, and only then', () => {
+  const key = fc.string({ unit: fc.constantFrom('a', 'b', '"', '\\', '\n', '{', 'é', '猫'), maxLength: 2 })
+  const spelt = fc
+    .tuple(key, fc.boolean())
+    .map(([text, escaped]) =>
+      escaped
+        ? `"${[...text].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"`
+        : JSON.stringify(text),
+    )
+  fc.assert(
+    fc.property(fc.array(spelt, { maxLength: 4 }), (keys) => {
+      const text = `{${keys.map((name) => `${name}: ["a", {"a": 0}]`).join(',')}}`
+      const differ = new Set(keys.map((name) => JSON.parse(name))).size === keys.length
+      return (jsonProblem(text, 1000) === undefined) === differ
+    }),
+    { seed: 7, numRuns: 500 },
+  )
+})
+
 test('nesting is seen in the bytes as it is in the text', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 6 }), fc.integer({ min: 0, max: 5 }), (text, depth) => {

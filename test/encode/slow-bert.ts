@@ -1,6 +1,6 @@
 import type { TensorSpec } from '../../dist/scripts/toys/safetensors.js'
 import { HEADS, HIDDEN, LAYERS, type TinyModel } from '../../dist/scripts/toys/tiny-bert.js'
-import type { Pooling } from '../../src/encode/bert-graph.js'
+import type { Pooling } from '../../src/encode/graph-kinds.js'
 
 /** The encoder as its paper writes it, one number at a time in double precision; not of unit length. */
 export function slowBert(model: TinyModel, ids: readonly number[], pooling: Pooling): number[] {
