@@ -6,7 +6,9 @@
 // Errors: one class, stable codes.
 export { type ErrorCode, isTextrecError, TextrecError } from './errors.js'
 // Comparisons, and how they look on a terminal and in a browser.
-export { type Comparison, comparisonPage, comparisonTable, type MetricName } from './evaluate/index.js'
+export type { Comparison, MetricName } from './evaluate/index.js'
+export { comparisonPage } from './evaluate/report/html.js'
+export { comparisonTable } from './evaluate/report/table.js'
 export {
   attributeFromText,
   type ImportOptions,

@@ -2,13 +2,7 @@
 export type { RecordSink } from './batch.js'
 export { SYNONYMS } from './fields.js'
 export { FORMATS, type Format, type FoundFormat } from './formats/format.js'
-export {
-  type FileReport,
-  type ImportOptions,
-  type ImportReport,
-  type ImportSources,
-  importFiles,
-} from './import.js'
+export type { FileReport, ImportOptions, ImportReport, ImportSources } from './import.js'
 export { isRejectFile } from './reject-target.js'
 export type { Reject } from './rejects.js'
 export type { RecordKind } from './rules.js'

@@ -1,4 +1,4 @@
-import { decodeHTMLStrict } from 'entities'
+import { decodeHTMLStrict } from 'entities/decode'
 import { parseDate } from '../dates.js'
 import { MAX_ID_BYTES, MAX_TEXT, MAX_VALUE, ORDER_LIMIT, Refusal } from './rules.js'
 

@@ -11,6 +11,11 @@ export class EncoderHolder {
 
   constructor(private readonly options: EncoderOptions) {}
 
+  /** Whether there is one, open or being opened. */
+  get isHeld(): boolean {
+    return this.held !== undefined
+  }
+
   /** The encoder called `name`; a failed opening is forgotten, so that the next call may succeed. */
   async get(
     name: string,

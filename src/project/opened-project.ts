@@ -103,6 +103,17 @@ export class OpenedProject {
     return encoder
   }
 
+  /**
+   * Begins to load the encoder for a question with words in it, whose index is opened meanwhile. What goes wrong shows
+   * when the question asks for it.
+   */
+  expectWords(): void {
+    if (this.encoders.isHeld) return
+    const state = liveState(this.store)
+    if (state === undefined || !this.isAsked(state)) return
+    this.encoders.get(state.encoder.name, state.encoder.dtype).catch(() => undefined)
+  }
+
   /** Runs `work` with what serves now: the index is only opened where an adapter has to be asked. */
   async withServed<T>(work: (now: ServedNow | undefined) => Promise<T>, long: LongRun = {}): Promise<T> {
     const state = liveState(this.store)
@@ -131,13 +142,19 @@ export class OpenedProject {
   }
 
   /** Whoever opens a project with an encoder or number format of their own must not get another's answers. */
-  private requireAsked({ encoder }: LiveState): void {
+  private requireAsked(state: LiveState): void {
+    if (this.isAsked(state)) return
+    const { encoder } = state
     const { encoder: name = encoder.name, dtype } = this.options
-    if (name === encoder.name && (dtype === 'auto' || dtype === encoder.dtype)) return
     throw new TextrecError(
       'FINGERPRINT_MISMATCH',
       `The index was made by '${encoder.name}' in ${encoder.dtype}, '${name}' in ${dtype} was asked for.`,
       "Run 'textrec index' with these to encode the catalogue anew, or open it without naming them.",
     )
+  }
+
+  private isAsked({ encoder }: LiveState): boolean {
+    const { encoder: name = encoder.name, dtype } = this.options
+    return name === encoder.name && (dtype === 'auto' || dtype === encoder.dtype)
   }
 }

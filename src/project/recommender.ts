@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { openEncoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
 import type { Comparison } from '../evaluate/index.js'
-import { type ImportOptions, type ImportReport, type ImportSources, importFiles } from '../ingest/index.js'
+import type { ImportOptions, ImportReport, ImportSources } from '../ingest/index.js'
 import { resolveOptions } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { searchCatalogue } from '../recommend/search.js'
@@ -17,7 +17,7 @@ import {
   requireText,
   requireTexts,
 } from './arguments.js'
-import { type ClusterOptions, type ClusterReport, makeClusters, refreshClusters } from './clusters.js'
+import type { ClusterOptions, ClusterReport } from './clusters.js'
 import {
   ASK,
   type AskOptions,
@@ -39,20 +39,32 @@ import {
   SEARCH,
   type SearchOptions,
 } from './defaults.js'
-import { type DoctorReport, examine } from './doctor.js'
-import { type EvaluateOptions, runEvaluation } from './evaluation.js'
+import type { DoctorReport } from './doctor.js'
+import type { EvaluateOptions } from './evaluation.js'
 import type { EveryoneReport } from './everyone.js'
-import { type ExportReport, exportProject } from './export.js'
+import type { ExportReport } from './export.js'
 import { type ForgetReport, forgetPerson } from './forget.js'
 import { type IndexReport, runIndex } from './index-run.js'
 import { requireLiveState } from './live-index.js'
 import { OpenedProject } from './opened-project.js'
 import { noteRejectFile } from './reject-files.js'
-import { projectStats, type Stats } from './stats.js'
-import { runTraining, type TrainReport, withdrawModel } from './training.js'
+import type { Stats } from './stats.js'
+import type { TrainReport } from './training.js'
 import type { TrainCallOptions } from './training-options.js'
-import { runTuning, type TuneOptions, type TuneReport } from './tuning.js'
+import type { TuneOptions, TuneReport } from './tuning.js'
 import { type Records, type UpsertReport, upsertRecords } from './updates.js'
+
+/** What questions do not need is loaded when it is first asked for: all of it takes as long as a first answer. */
+const LATER = {
+  clusters: () => import('./clusters.js'),
+  doctor: () => import('./doctor.js'),
+  evaluation: () => import('./evaluation.js'),
+  export: () => import('./export.js'),
+  import: () => import('../ingest/import.js'),
+  stats: () => import('./stats.js'),
+  training: () => import('./training.js'),
+  tuning: () => import('./tuning.js'),
+}
 
 /**
  * A project on disk: a catalogue with its reviews and interactions, the vectors made from them, and the
@@ -94,6 +106,7 @@ export class Recommender {
     this.requireWritable()
     if (sources?.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
     const before = this.store.counts().interactions
+    const { importFiles } = await LATER.import()
     try {
       return await importFiles(this.store, sources, options)
     } finally {
@@ -107,7 +120,7 @@ export class Recommender {
     const resolved = resolveOptions('index', INDEX, options)
     const encoder = await this.project.encoderToIndexWith(resolved)
     const report = await runIndex(this.store, encoder, resolved)
-    await refreshClusters(this.store)
+    await this.refreshClusters()
     await this.project.recommending.crowd.update(resolved)
     await this.project.recommending.keepPeople(resolved)
     return report
@@ -126,6 +139,7 @@ export class Recommender {
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
     const checked = checkedNewItem('similarToItem', item)
+    this.project.expectWords()
     return this.project.use(async (live) => {
       const vector = await this.project.vectorOf(live, checked, signal)
       return nearestTo(this.store, live.index, live.model.space.basis, vector, { k, allowed })
@@ -138,6 +152,7 @@ export class Recommender {
     requireText('search', 'the query', text)
     const resolved = resolveOptions('search', SEARCH, options)
     const allowed = this.project.filters.keysOf(resolved.filter)
+    if (resolved.mode !== 'text' && text.trim() !== '') this.project.expectWords()
     return this.project.use(({ index, model, state }) =>
       searchCatalogue(
         { store: this.store, index, space: model.space, encoder: () => this.project.encoderOf(state) },
@@ -160,6 +175,7 @@ export class Recommender {
   recommend(options?: Partial<RecommendOptions> & { readonly users?: undefined }): Promise<Answer>
   async recommend(options: Partial<RecommendOptions> = {}): Promise<Answer | PersonAnswer[]> {
     this.project.requireOpen()
+    if (options.text !== undefined) this.project.expectWords()
     return this.project.recommending.recommend(options)
   }
 
@@ -181,6 +197,7 @@ export class Recommender {
   async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
     this.project.requireOpen()
     const unseen = typeof item === 'string' ? undefined : checkedNewItem('audience', item)
+    if (unseen !== undefined) this.project.expectWords()
     return this.project.recommending.audienceOf(async (live) => {
       if (typeof item !== 'string') {
         return {
@@ -211,7 +228,7 @@ export class Recommender {
     const report = await upsertRecords(this.store, records, (work) => project.withServed(work, long), long)
     const changed = [report.reviews, report.interactions].map(({ added, replaced }) => added + replaced)
     project.recommending.crowd.noteChanges(changed[0] + changed[1])
-    await refreshClusters(this.store)
+    await this.refreshClusters()
     return report
   }
 
@@ -238,7 +255,7 @@ export class Recommender {
       )
     }
     const report = await forgetPerson(this.project, user, resolveOptions('forget', LONG, options))
-    await refreshClusters(this.store)
+    await this.refreshClusters()
     return report
   }
 
@@ -251,6 +268,7 @@ export class Recommender {
     this.project.requireOpen()
     const { store } = this
     const state = requireLiveState(store)
+    const { runEvaluation } = await LATER.evaluation()
     return runEvaluation(
       { store, state, encoder: () => this.project.encoderOf(state), threads: this.project.options.threads },
       options,
@@ -267,6 +285,7 @@ export class Recommender {
     this.requireWritable()
     const { project, store } = this
     const encoder = () => project.encoderOf(requireLiveState(store))
+    const { runTraining } = await LATER.training()
     const report = await runTraining({ store, encoder }, options)
     await project.recommending.crowd.update(options)
     await project.recommending.keepPeople(options)
@@ -283,6 +302,7 @@ export class Recommender {
     this.requireWritable()
     const { project, store } = this
     const { device, dtype, threads, cacheDirectory } = project.options
+    const { runTuning } = await LATER.tuning()
     const report = await runTuning(
       {
         store,
@@ -304,11 +324,13 @@ export class Recommender {
    */
   async clusters(options: Partial<ClusterOptions> = {}): Promise<ClusterReport> {
     this.requireWritable()
+    const { makeClusters } = await LATER.clusters()
     return makeClusters(this.store, options)
   }
 
   async stats(): Promise<Stats> {
     this.project.requireOpen()
+    const { projectStats } = await LATER.stats()
     return projectStats(this.store)
   }
 
@@ -319,6 +341,7 @@ export class Recommender {
     if (resolved.repair) this.requireWritable()
     else project.requireOpen()
     const { repair: _, ...long } = resolved
+    const { examine } = await LATER.doctor()
     return examine(store, resolved, {
       rebuild: async () => {
         await project.live.close()
@@ -326,6 +349,7 @@ export class Recommender {
       },
       withdraw: async () => {
         await project.live.close()
+        const { withdrawModel } = await LATER.training()
         await withdrawModel(store, await project.encoderOf(requireLiveState(store), long), long)
       },
     })
@@ -341,6 +365,7 @@ export class Recommender {
    */
   async export(options: Partial<ExportOptions> & { readonly out: string }): Promise<ExportReport> {
     this.project.requireOpen()
+    const { exportProject } = await LATER.export()
     return exportProject(this.store, resolveOptions('export', EXPORT, options))
   }
 
@@ -354,6 +379,11 @@ export class Recommender {
     this.project.requireOpen()
     const resolved = resolveOptions(call, ASK, options)
     return { ...resolved, allowed: this.project.filters.keysOf(resolved.filter) }
+  }
+
+  private async refreshClusters(): Promise<void> {
+    const { refreshClusters } = await LATER.clusters()
+    await refreshClusters(this.store)
   }
 
   /** For calls that write. @throws PROJECT_CLOSED, PROJECT_READONLY */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Adapter } from '../adapter/index.js'
+import { Adapter } from '../adapter/adapter.js'
 import { matrix, row } from '../math/matrix.js'
 import type { Signal } from '../recommend/person.js'
 import { SERVING_DEFAULTS, type ServingSettings } from '../recommend/serving.js'

@@ -1,13 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type ImportSources,
-  importFiles,
-  type RecordKind,
-  type RecordSink,
-  type Reject,
-} from '#src/ingest/index.js'
+import { type ImportSources, importFiles } from '#src/ingest/import.js'
+import type { RecordKind, RecordSink, Reject } from '#src/ingest/index.js'
 import type { Interaction, Item, Review, TimeKind } from '#src/types.js'
 
 /** A store that only remembers what it was given. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { type ImportSources, importFiles } from '#src/ingest/index.js'
+import { type ImportSources, importFiles } from '#src/ingest/import.js'
 import { inFolder, MemorySink } from './memory-sink.js'
 
 const folder = fileURLToPath(new URL('../../../shared/data/', import.meta.url))

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { importFiles } from '#src/ingest/index.js'
+import { importFiles } from '#src/ingest/import.js'
 import { inFolder, jsonLines, MemorySink } from './memory-sink.js'
 
 /** A project with an input of one good and one refused line, and the import of it. */

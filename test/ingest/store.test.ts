@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { importFiles } from '#src/ingest/index.js'
+import { importFiles } from '#src/ingest/import.js'
 import { Store } from '#src/store/index.js'
 import { inFolder, jsonLines } from './memory-sink.js'
 
