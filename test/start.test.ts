@@ -12,9 +12,7 @@ function loadedWith(entry: string): string[] {
     const name = relative(compiled, path)
     if (found.has(name)) return
     found.add(name)
-    for (const [, from] of readFileSync(path, 'utf8').matchAll(
-      /^(?:import|export) ?[^;(]*?'([^']+)';$/gm,
-    )) {
+    for (const [, from] of readFileSync(path, 'utf8').matchAll(/^(?:import|export) ?[^;(]*?'([^']+)';$/gm)) {
       if (from.startsWith('.')) follow(join(dirname(path), from))
       else found.add(from)
     }
