@@ -1,7 +1,9 @@
+import { sampledLoss } from '../../src/adapter/losses.js'
 import {
   type AdapterShape,
   adapterModel,
-  candidateLoss,
+  asTheyAre,
+  type Finish,
   itemHead,
   noDropout,
 } from '../../src/adapter/model.js'
@@ -70,17 +72,19 @@ export function inBatchCase({ batch, dim, hidden }: InBatchSizes, seed = 1): Tra
     loss: (given) => {
       const scope = sharing(given)
       const { ops } = scope
-      const head = (name: string) =>
-        itemHead(scope, shape, scope.batch(name, 'float32', [batch, dim]), noDropout)
+      const head = (name: string, finish?: Finish) => {
+        const text = scope.batch(name, 'float32', [batch, dim])
+        return itemHead(scope, shape, text, noDropout, undefined, { layout: 'few passes', finish })
+      }
       const targets = ops.graph.constant(
         'targets',
         Int32Array.from({ length: batch }, (_, i) => i),
         [batch],
       )
       const weights = ops.graph.constant('weights', new Float32Array(batch).fill(1), [batch, 1])
-      return candidateLoss(
+      return sampledLoss(
         scope,
-        head('persons'),
+        head('persons', asTheyAre),
         head('texts'),
         targets,
         weights,

@@ -2,7 +2,7 @@ import type { Value } from '../onnx/graph.js'
 import { gruLayer } from '../onnx/gru-layer.js'
 import { l2Normalize, linear } from '../onnx/ops-layers.js'
 import type { Scope } from '../onnx/optimizer.js'
-import type { AdapterShape, Dropout, PackedHistories } from './model.js'
+import type { AdapterShape, Dropout, Finish, PackedHistories } from './model.js'
 
 /**
  * The person's vector after each event, read by gated recurrent layers (GRU4Rec, Hidasi et al. 2016, arXiv:1511.06939):
@@ -17,6 +17,7 @@ export function gruEncoder(
   events: Value,
   { segments, rows }: PackedHistories,
   dropout: Dropout,
+  finish: Finish = l2Normalize,
 ): Value {
   const matrixOf = (name: string, to: number) =>
     parameter(name, [dim, to], { deviation: Math.sqrt(2 / (dim + to)) })
@@ -35,5 +36,5 @@ export function gruEncoder(
     )
     x = dropout(ops.reshape(state, [rows * length, dim]))
   }
-  return l2Normalize(ops, linear(ops, x, matrixOf('person.out', dim), vectorOf('person.outBias', dim)))
+  return finish(ops, linear(ops, x, matrixOf('person.out', dim), vectorOf('person.outBias', dim)))
 }

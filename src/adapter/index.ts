@@ -7,9 +7,9 @@ export { idIndex, withColdTexts } from './corpus.js'
 export type { EpochRecord, FitReport } from './fit-types.js'
 export { gruEncoder } from './gru-encoder.js'
 export { hideItems } from './hidden-items.js'
+export { candidateLoss } from './losses.js'
 export {
   type AdapterShape,
-  candidateLoss,
   type Dropout,
   itemHead,
   noDropout,

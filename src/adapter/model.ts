@@ -1,7 +1,9 @@
 import type { Value } from '../onnx/graph.js'
-import { l2Normalize, linear, productCrossEntropy } from '../onnx/ops-layers.js'
+import type { Ops } from '../onnx/ops.js'
+import { geluPerceptron, l2Normalize, linear } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
 import { gruEncoder } from './gru-encoder.js'
+import { candidateLoss, sampledLoss } from './losses.js'
 
 /** The sizes of an adapter. Letters in comments: U items, R rows of L events, D = dim, W = textDim. */
 export interface AdapterShape {
@@ -28,6 +30,16 @@ const RECENCY = 0.8
 export type Dropout = (x: Value) => Value
 export const noDropout: Dropout = (x) => x
 
+/** What becomes of the last layer's rows: unit length, or nothing where the loss brings them to a length. */
+export type Finish = (ops: Ops, rows: Value) => Value
+export const asTheyAre: Finish = (_ops, rows) => rows
+
+/**
+ * How the perceptron of the item head is laid out: operator by operator, or in fewer passes. Within rounding they are the
+ * same; what was measured and recorded of models with all items for candidates was so with the first.
+ */
+export type HeadLayout = 'plain' | 'few passes'
+
 const ID_TABLE = 'item.ids'
 const ID_START = { deviation: 0.02 } as const
 
@@ -45,6 +57,7 @@ export function itemHead(
   text: Value,
   dropout: Dropout,
   ids?: { readonly index?: Value; readonly rows?: Value; readonly mask: Value },
+  { layout = 'plain', finish = l2Normalize }: { readonly layout?: HeadLayout; readonly finish?: Finish } = {},
 ): Value {
   const { textDim, dim, hidden, idCount } = shape
   const direct = parameter('item.direct', [textDim, dim], { deviation: 1 / Math.sqrt(dim) })
@@ -52,14 +65,17 @@ export function itemHead(
   const innerBias = parameter('item.innerBias', [hidden], { fill: 0 })
   const outer = parameter('item.outer', [hidden, dim], { fill: 0 })
   const outerBias = parameter('item.outerBias', [dim], { fill: 0 })
-  const bent = linear(ops, dropout(ops.gelu(linear(ops, text, inner, innerBias))), outer, outerBias)
+  const bent =
+    layout === 'plain'
+      ? linear(ops, dropout(ops.gelu(linear(ops, text, inner, innerBias))), outer, outerBias)
+      : geluPerceptron(ops, text, [inner, innerBias, outer, outerBias], dropout)
   let vector = ops.add(ops.matmul(text, direct), bent)
   if (ids !== undefined && idCount > 0) {
     const whole = () => parameter(ID_TABLE, [idCount, dim], ID_START)
     const rows = ids.rows ?? (ids.index === undefined ? whole() : ops.gatherRows(whole(), ids.index))
     vector = ops.add(vector, ops.mul(rows, ids.mask))
   }
-  return l2Normalize(ops, vector)
+  return finish(ops, vector)
 }
 
 /** One packed batch of histories. Several histories may share a row; `segments` keeps them apart. */
@@ -95,11 +111,12 @@ export function personEncoder(
   events: Value,
   histories: PackedHistories,
   dropout: Dropout,
+  finish: Finish = l2Normalize,
 ): Value {
   const { ops } = scope
-  if (shape.encoder === 'gru') return gruEncoder(scope, shape, events, histories, dropout)
+  if (shape.encoder === 'gru') return gruEncoder(scope, shape, events, histories, dropout, finish)
   const visible = visibleEvents(scope, shape, histories)
-  if (shape.encoder === 'mean') return recencyMean(scope, shape, events, visible, histories.rows)
+  if (shape.encoder === 'mean') return finish(ops, recencyMean(scope, shape, events, visible, histories.rows))
   const { dim, layers, length } = shape
   const table = scope.parameter('person.positions', [length, dim], { deviation: 0.02 })
   const places = ops.gatherRows(table, ops.reshape(histories.positions, [histories.rows * length]))
@@ -121,7 +138,7 @@ export function personEncoder(
     const inner = dense(scope, `${name}.inner`, norm(scope, `${name}.norm2`, x, dim), dim, 2 * dim)
     x = ops.add(x, dropout(dense(scope, `${name}.outer`, dropout(ops.gelu(inner)), 2 * dim, dim)))
   }
-  return l2Normalize(ops, norm(scope, 'person.norm', x, dim))
+  return finish(ops, norm(scope, 'person.norm', x, dim))
 }
 
 function attention(
@@ -162,26 +179,7 @@ function recencyMean(
   )
   const weights = ops.where(visible, ops.graph.constant('decay', decay, [1, length, length]), 0)
   const sums = ops.matmul(weights, ops.reshape(events, [rows, length, dim]))
-  return l2Normalize(ops, ops.reshape(sums, [rows * length, dim]))
-}
-
-/**
- * Softmax over the candidates: logits = person . item / temperature, the temperature learned and started at
- * 0.07. @param persons [P, D] @param items [U, D] @param targets [P] (int32) rows of items
- * @param weights [P, 1] @param logQ [1, U] log of how often sampling offers each candidate, taken off its
- * logit (Yi et al. 2019, RecSys), or undefined where all warm items are candidates
- */
-export function candidateLoss(
-  { ops, parameter }: Scope,
-  persons: Value,
-  items: Value,
-  targets: Value,
-  weights: Value,
-  logQ?: Value,
-): Value {
-  const scale = ops.exp(parameter('logScale', [], { fill: Math.log(1 / 0.07) }))
-  const scaled = ops.mul(persons, scale)
-  return productCrossEntropy(ops, scaled, items, targets, weights, logQ)
+  return ops.reshape(sums, [rows * length, dim])
 }
 
 function dense(scope: Scope, name: string, x: Value, from: number, to: number): Value {
@@ -231,15 +229,17 @@ export function adapterModel(shape: AdapterShape, sizes: StepSizes): TrainingMod
                 : {}),
               mask: batch('idMask', 'float32', [candidates, 1]),
             }
-      const items = itemHead(scope, shape, text, dropout, ids)
+      const layout = corrected ? 'few passes' : 'plain'
+      const items = itemHead(scope, shape, text, dropout, ids, { layout })
       const events = ops.gatherRows(items, batch('events', 'int32', [rows * length]))
       const segments = batch('segments', 'int32', [rows, length])
       const positions = batch('positions', 'int32', [rows, length])
-      const persons = personEncoder(scope, shape, events, { segments, positions, rows }, dropout)
+      const finish = corrected ? asTheyAre : l2Normalize
+      const persons = personEncoder(scope, shape, events, { segments, positions, rows }, dropout, finish)
       const targets = batch('targets', 'int32', [rows * length])
       const weights = batch('weights', 'float32', [rows * length, 1])
-      const logQ = corrected ? batch('logQ', 'float32', [1, candidates]) : undefined
-      return candidateLoss(scope, persons, items, targets, weights, logQ)
+      if (!corrected) return candidateLoss(scope, persons, items, targets, weights)
+      return sampledLoss(scope, persons, items, targets, weights, batch('logQ', 'float32', [1, candidates]))
     },
   }
 }

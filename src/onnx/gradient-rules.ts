@@ -42,20 +42,36 @@ function unary(backward: (ops: Ops, d: Value, x: Value, y: Value) => Value): Gra
 }
 
 const matmul: GradientRule = ({ ops, node, gradient, wants }) => {
-  const [a, b] = node.inputs as readonly [Value, Value]
+  const [a, b, c] = node.inputs as readonly [Value, Value, Value | undefined]
+  const { scale, addedScale } = scalesOf(node)
   const transA = node.attributes.transA === 1
   const transB = node.attributes.transB === 1
   const back = (x: Value, shape: Shape) => unbroadcast(ops, x, shape)
   const left = () =>
     transA
-      ? ops.matmul(b, gradient, { transposeA: transB, transposeB: true })
-      : ops.matmul(gradient, b, { transposeB: !transB })
+      ? ops.matmul(b, gradient, { transposeA: transB, transposeB: true, scale })
+      : ops.matmul(gradient, b, { transposeB: !transB, scale })
   const right = () =>
     transB
-      ? ops.matmul(gradient, a, { transposeA: true, transposeB: transA })
-      : ops.matmul(a, gradient, { transposeA: !transA })
-  return [wants(0) ? back(left(), shapeOf(a)) : undefined, wants(1) ? back(right(), shapeOf(b)) : undefined]
+      ? ops.matmul(gradient, a, { transposeA: true, transposeB: transA, scale })
+      : ops.matmul(a, gradient, { transposeA: !transA, scale })
+  const added = (to: Value) => {
+    const sum = back(gradient, shapeOf(to))
+    return addedScale === 1 ? sum : ops.mul(sum, addedScale)
+  }
+  return [
+    wants(0) ? back(left(), shapeOf(a)) : undefined,
+    wants(1) ? back(right(), shapeOf(b)) : undefined,
+    c !== undefined && wants(2) ? added(c) : undefined,
+  ]
 }
+
+/** By what a product is multiplied, and what is added to it. */
+function scalesOf({ attributes: { alpha, beta } }: Node): { scale: number; addedScale: number } {
+  const [{ float: scale }, { float: addedScale }] = [alpha ?? ONE, beta ?? ONE] as { float: number }[]
+  return { scale, addedScale }
+}
+const ONE = { float: 1 }
 
 const gather: GradientRule = ({ ops, node, gradient }) => {
   const [table, indices] = node.inputs as readonly [Value, Value]

@@ -68,10 +68,14 @@ export class Ops {
 
   /**
    * Matrix product of [..., m, k] and [..., k, n]; leading axes broadcast. Either factor may be transposed
-   * (its last two axes swapped). Two plain matrices become one Gemm, which needs no copy for that.
+   * (its last two axes swapped). Two plain matrices become one Gemm, which needs no copy for that, and no pass for `scale`.
    */
-  matmul(a: Value, b: Value, options: { transposeA?: boolean; transposeB?: boolean } = {}): Value {
-    const { transposeA = false, transposeB = false } = options
+  matmul(
+    a: Value,
+    b: Value,
+    options: { transposeA?: boolean; transposeB?: boolean; scale?: number } = {},
+  ): Value {
+    const { transposeA = false, transposeB = false, scale = 1 } = options
     const swap = (shape: Shape, yes: boolean) =>
       yes ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape
     const [left, right] = [swap(shapeOf(a), transposeA), swap(shapeOf(b), transposeB)]
@@ -80,12 +84,16 @@ export class Ops {
     }
     const lead = broadcast(left.slice(0, -2), right.slice(0, -2))
     const shape = [...lead, left.at(-2)!, right.at(-1)!]
-    if (shape.length === 2 && (transposeA || transposeB)) {
-      const attributes = { transA: Number(transposeA), transB: Number(transposeB) }
+    if (shape.length === 2 && (transposeA || transposeB || scale !== 1)) {
+      const attributes = {
+        ...{ transA: Number(transposeA), transB: Number(transposeB) },
+        ...(scale === 1 ? {} : { alpha: { float: scale } }),
+      }
       return this.graph.node('Gemm', [a, b], { shape, attributes })
     }
     const swapped = (x: Value, yes: boolean) => (yes ? this.swapLast(x) : x)
-    return this.graph.node('MatMul', [swapped(a, transposeA), swapped(b, transposeB)], { shape })
+    const product = this.graph.node('MatMul', [swapped(a, transposeA), swapped(b, transposeB)], { shape })
+    return scale === 1 ? product : this.mul(product, scale)
   }
 
   /** Rows of `table` [rows, ...] at `indices` (int32, any shape): [...indices, ...]. Indices may repeat. */

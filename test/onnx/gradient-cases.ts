@@ -1,6 +1,12 @@
 import type { Value } from '#src/onnx/graph.js'
 import type { Ops } from '#src/onnx/ops.js'
-import { l2Normalize, linear, productCrossEntropy } from '#src/onnx/ops-layers.js'
+import {
+  cosineCrossEntropy,
+  geluPerceptron,
+  l2Normalize,
+  linear,
+  productCrossEntropy,
+} from '#src/onnx/ops-layers.js'
 
 const ROWS = [1, 0, 3, 3, 3, 1, 3]
 const int32 = (ops: Ops, values: number[], shape = [values.length]) =>
@@ -16,6 +22,19 @@ function crossEntropy(ops: Ops, hidden: Value, table: Value, offsets?: number[])
   const taken = offsets && ops.graph.constant('offsets', Float32Array.from(offsets), [1, offsets.length])
   const weights = ops.graph.constant('weights', Float32Array.of(1, 0, 1, 1), [4, 1])
   return productCrossEntropy(ops, hidden, table, int32(ops, [2, 0, 2, 1]), weights, taken)
+}
+
+function cosines(ops: Ops, x: Value, length: Value, table: Value): Value {
+  const weights = ops.graph.constant('weights', Float32Array.of(1, 0, 2, 1), [4, 1])
+  const offsets = ops.graph.constant('offsets', Float32Array.of(0.5, -1, 2, 0, -3), [1, 5])
+  return cosineCrossEntropy(ops, x, length, { table, targets: int32(ops, [2, 0, 2, 1]), weights, offsets })
+}
+
+/** Zeros and twos in turn, as dropout's. */
+const everyOther = (ops: Ops) => (x: Value) => {
+  const [rows, dim] = x.shape as number[]
+  const mask = Float32Array.from({ length: rows * dim }, (_, i) => 2 * (i % 2))
+  return ops.mul(x, ops.graph.constant('mask', mask, [rows, dim]))
 }
 
 /** The same operators as scripts/fixtures/gradients.py, by the same names. */
@@ -73,4 +92,10 @@ export const CASES: { readonly [name: string]: (ops: Ops, x: readonly Value[]) =
     return ops.add(scaled, ops.gatherRows(t, int32(ops, ROWS.toReversed())))
   },
   'productCrossEntropy less offsets': (ops, [h, t]) => crossEntropy(ops, h, t, [0.5, -1, 2, 0, -3]),
+  cosineCrossEntropy: (ops, [x, length, table]) => cosines(ops, x, length, table),
+  geluPerceptron: (ops, [x, w, b, v, c]) => geluPerceptron(ops, x, [w, b, v, c], (hidden) => hidden),
+  'geluPerceptron with dropout': (ops, [x, w, b, v, c]) =>
+    geluPerceptron(ops, x, [w, b, v, c], everyOther(ops)),
+  'matmul scaled': (ops, [a, b]) => ops.matmul(a, b, { transposeA: true, scale: 0.3 }),
+  'matmul batched and scaled': (ops, [a, b]) => ops.matmul(a, b, { scale: 0.3 }),
 }
