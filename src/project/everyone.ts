@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, existsSync, type Stats } from 'node:fs'
+import { createReadStream, existsSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -61,10 +61,11 @@ function note(store: Store, out: string, isUnderWay: boolean): void {
  * Writes one JSON line per person. Lines go to a file beside `out`, which takes its name at the end: `out` is
  * the whole or the old one, never a part. A run that was stopped or killed leaves the lines that it finished;
  * the next one with the same question goes on from there if the catalogue has not changed meanwhile.
- * @throws DISK_FULL, ABORTED, PROJECT_LOCKED for another run to the same file at the same time
+ * @throws OPTION_INVALID for what is no file, DISK_FULL, ABORTED, PROJECT_LOCKED for another run to the same file at the same
+ *   time
  */
 export async function answerEveryone(store: Store, run: EveryoneRun): Promise<EveryoneReport> {
-  const out = resolve(run.out)
+  const out = requireFile(run.out)
   const name = createHash('sha256').update(run.fingerprint).digest('hex').slice(0, 12)
   const partial = join(dirname(out), `.${basename(out)}.${name}.partial`)
   try {
@@ -95,12 +96,9 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
     return { out: run.out, people: total, resumed: done }
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? ''
-    if (
-      !['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS', 'EISDIR', 'ENOTDIR', 'ENOENT', 'EPERM'].includes(code)
-    )
-      throw cause
-    const isPath = ['EISDIR', 'ENOTDIR'].includes(code)
+    const isPath = ['EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(code)
     const mayNot = ['EACCES', 'EROFS', 'EPERM'].includes(code)
+    if (!isPath && !mayNot && !['ENOSPC', 'EDQUOT', 'EIO', 'ENOENT'].includes(code)) throw cause
     throw new TextrecError(
       isPath ? 'OPTION_INVALID' : 'DISK_FULL',
       `${run.out} cannot be written (${code}).`,
@@ -112,6 +110,18 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
       { cause },
     )
   }
+}
+
+/**
+ * The whole path of what is to be written, with links followed, so that they stay links. Whatever else is there is refused
+ * before anybody is answered for: the file would take the place of a device.
+ * @throws OPTION_INVALID
+ */
+function requireFile(given: string): string {
+  const path = resolve(given)
+  if (!existsSync(path)) return path
+  if (statSync(path).isFile()) return realpathSync(path)
+  throw new TextrecError('OPTION_INVALID', `${given} is there already and is no file.`, 'Name a file.')
 }
 
 /** Sees to it that no other run has written into the file, or put its own in its place. @throws PROJECT_LOCKED */

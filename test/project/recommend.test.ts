@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -431,5 +432,35 @@ describe('a run for everybody that was killed', () => {
     expect(readdirSync(join(out, '..'))).toEqual(['all.jsonl'])
     expect(await run('another question', 1e9)).toMatchObject({ resumed: 0 })
     store.close()
+  })
+})
+
+describe('where a run for everybody writes', () => {
+  const store = Store.open(temporaryFolder(), { create: true })
+  afterAll(() => store.close())
+  const folder = temporaryFolder()
+  const runTo = (out: string) =>
+    answerEveryone(store, {
+      ...{ out, userIds: ['u'], fingerprint: 'a', signal: undefined, onProgress: undefined },
+      answer: async () => [{ userId: 'u', basis: 'popular', items: [] }],
+    })
+
+  test('what is there and is no file stays, and nothing is left beside it', async () => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const out of [pipe, folder, `${folder}/a\0b`, join(folder, 'x'.repeat(250))]) {
+      await expect(runTo(out)).rejects.toThrow(code('OPTION_INVALID'))
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
+    expect(readdirSync(folder)).toEqual(['pipe'])
+  })
+
+  test('a link stays a link, and what it leads to is written', async () => {
+    const [link, target] = [join(folder, 'link'), join(folder, 'target.jsonl')]
+    writeFileSync(target, 'old')
+    symlinkSync(target, link)
+    await runTo(link)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(JSON.parse(readFileSync(target, 'utf8')).userId).toBe('u')
   })
 })
