@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { random, shuffle } from '#src/math/random.js'
-import { linear, productCrossEntropy } from '#src/onnx/ops-layers.js'
+import { cosineCrossEntropy, geluPerceptron, linear, productCrossEntropy } from '#src/onnx/ops-layers.js'
 import { type TrainingModel, trainingStep } from '#src/onnx/optimizer.js'
 import { type Batch, Training, type TrainingOptions } from '#src/onnx/optimizer-session.js'
 import { skipSoftwareGpu, useSoftwareGpu } from '../software-gpu.js'
@@ -107,17 +107,21 @@ test('a run resumed from its state takes the very same steps', async () => {
   expect(rest.state).toEqual(whole.state)
 })
 
-/** A table of which a step looks at few rows, and a matrix of which it looks at all. */
+/** A table of which a step looks at few rows, and layers of which it looks at all: what sampled candidates are trained with. */
 const lookups: TrainingModel = {
   name: 'lookups',
   loss: ({ ops, parameter, rows, batch }) => {
-    const items = rows('table', [50, 8], { deviation: 0.5 }, 'ids', 12)
-    const persons = ops.matmul(
-      ops.gatherRows(items, batch('from', 'int32', [16])),
-      parameter('w', [8, 8], { deviation: 0.3 }),
-    )
+    const table = rows('table', [50, 8], { deviation: 0.5 }, 'ids', 12)
+    const events = ops.gatherRows(table, batch('from', 'int32', [16]))
+    const [w, v] = ['w', 'v'].map((name) => parameter(name, [8, 8], { deviation: 0.3 }))
+    const [b, c] = ['b', 'c'].map((name) => parameter(name, [8], { fill: 0 }))
+    const persons = geluPerceptron(ops, events, [w, b, v, c], (hidden) => ops.mul(hidden, 2))
     const weights = ops.graph.constant('weights', new Float32Array(16).fill(1), [16, 1])
-    return productCrossEntropy(ops, persons, items, batch('to', 'int32', [16]), weights)
+    const logQ = Float32Array.from({ length: 12 }, (_, i) => -i / 10)
+    const offsets = ops.graph.constant('logQ', logQ, [1, 12])
+    const targets = batch('to', 'int32', [16])
+    const length = parameter('length', [], { fill: 3 })
+    return cosineCrossEntropy(ops, persons, length, { table, targets, weights, offsets })
   },
 }
 function lookupBatch(step: number): Batch {
@@ -253,7 +257,7 @@ describe.skipIf(skipSoftwareGpu)('webgpu on a software GPU', () => {
         expect(Math.abs(gpu.state.tensors[name][i] - value)).toBeLessThan(1e-3)
       }
     }
-  }, 120_000)
+  }, 240_000)
 
   test('the same steps give the same losses as on the CPU, with the state on the device', async () => {
     const [cpu, gpu] = [await losses(3, {}), await losses(3, { device: 'webgpu' })]
