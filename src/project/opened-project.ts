@@ -104,8 +104,8 @@ export class OpenedProject {
   }
 
   /**
-   * Begins to load the encoder for a question with words in it, whose index is opened meanwhile. What goes wrong shows
-   * when the question asks for it.
+   * Begins to load the encoder for a question that works with words, whose index is opened meanwhile. What goes wrong
+   * shows when the question asks for it.
    */
   expectWords(): void {
     if (this.encoders.isHeld) return

@@ -175,7 +175,7 @@ export class Recommender {
   recommend(options?: Partial<RecommendOptions> & { readonly users?: undefined }): Promise<Answer>
   async recommend(options: Partial<RecommendOptions> = {}): Promise<Answer | PersonAnswer[]> {
     this.project.requireOpen()
-    if (options.text !== undefined) this.project.expectWords()
+    if (options.text !== undefined || options.reasons === true) this.project.expectWords()
     return this.project.recommending.recommend(options)
   }
 
@@ -216,6 +216,7 @@ export class Recommender {
    */
   async explain(options: Partial<ExplainOptions> & { readonly item: string }): Promise<Explanation> {
     this.project.requireOpen()
+    this.project.expectWords()
     return this.project.recommending.explain(options)
   }
 
