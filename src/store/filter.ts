@@ -340,12 +340,17 @@ function asTests(operand: unknown, path: string): object {
   return operand
 }
 
-/** The own entries of a plain object whose values are given. */
+/** The own entries of a plain object. A Map, say, has none, and would let everything pass. */
 function entries(value: unknown, path: string): [string, unknown][] {
-  if (value === null || typeof value !== 'object' || Array.isArray(value) || value instanceof Date) {
-    refuse(path, `is ${show(value)}`, 'It must be an object of fields and operators.')
-  }
+  if (!isPlain(value)) refuse(path, `is ${show(value)}`, 'It must be a plain object of fields and operators.')
   return Object.entries(value)
+}
+
+/** Of no class, in whatever realm it was made. */
+function isPlain(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function suggestion(name: string, known: readonly string[]): string {

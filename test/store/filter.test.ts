@@ -401,6 +401,17 @@ describe('filterItems', () => {
     expect(answer(store, { price: { $lt: '20' } })).toEqual([])
   })
 
+  test('refuses what is no plain object, which would let everything pass', () => {
+    const store = openStore()
+    store.write({ items: [{ id: 'i', attributes: { a: 1 } }] })
+    for (const odd of [new Map([['a', 2]]), new Set(['a']), /a/, new (class {})(), [], 'a']) {
+      for (const filter of [odd, { $not: odd }, { $and: [odd] }]) {
+        expect(() => store.filterItems(filter as unknown as Filter)).toThrow('It must be a plain object')
+      }
+    }
+    expect(answer(store, Object.assign(Object.create(null), { a: 1 }))).toEqual(['i'])
+  })
+
   test('refuses endless nesting, through documents and through tests', () => {
     let documents: Filter = { a: 1 }
     let tests: FilterTests = { $eq: 1 }
