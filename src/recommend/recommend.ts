@@ -76,29 +76,30 @@ async function recommendOne(
   nearest: Neighbours | undefined,
 ): Promise<readonly Picked[]> {
   const { index, store } = shelf
-  const { allowed, boosts, k, minScore, pins } = question
+  const { allowed, boosts, k, minScore } = question
   const diversity =
     taste.basis === 'popular' ? Math.max(question.diversity, POPULAR_DIVERSITY) : question.diversity
   const gone = new Set(hidden)
-  const rules: Rules = { ...question, diversity, hidden: gone }
+  let rules: Rules = { ...question, diversity, hidden: gone }
   const lifted = boosts.filter(({ by }) => by > 0).map(({ keys }) => keys)
   const range: Range = { allowed, lifted, hidden: hidden.size }
-  const pinned = pins.map((key) => scoreOf(taste, key, textScore(index, taste.vector, key)))
+  const pinned = () => rules.pins.map((key) => scoreOf(taste, key, textScore(index, taste.vector, key)))
   const highestBoost = boosts.reduce((sum, { by }) => sum + Math.max(0, by), 0)
   const first = firstDepth(question)
   const deepest = DEEPENING * first
   let depth: Depth = { text: first, crowd: first }
   let pool = await gather(index, taste, range, depth, nearest)
   for (;;) {
-    let picks = applyRules(pool, rules, facts, pinned)
+    let picks = applyRules(pool, rules, facts, pinned())
     if (picks.length < k && pool.complete) {
       const rest = withTheRest(pool, taste, allowed?.keys ?? store.filterItems({}))
-      picks = applyRules(rest, rules, facts, pinned)
+      picks = applyRules(rest, rules, facts, pinned())
     }
     const removed = picks.filter(({ key }) => !facts.exists(key))
     if (removed.length > 0) {
-      // Items that went since the interactions were counted: look again without them.
+      // Items that went since the interactions were counted, or were pinned: look again without them.
       for (const { key } of removed) gone.add(key)
+      rules = { ...rules, pins: rules.pins.filter((key) => facts.exists(key)) }
       continue
     }
     if (pool.complete) return picks
@@ -159,7 +160,10 @@ class Facts implements ItemFacts {
   vectorOf = (key: number): Float32Array | undefined => this.shelf.index.vector(key)
 
   valuesOf = (key: number, attribute: string): readonly string[] => {
-    const value = this.item(key)?.attributes?.[attribute] ?? this.shelf.store.derived.of(key, attribute)
+    const attributes = this.item(key)?.attributes ?? {}
+    // An attribute may be called 'constructor': what every object inherits is no value of it.
+    const own = Object.hasOwn(attributes, attribute) ? attributes[attribute] : undefined
+    const value = own ?? this.shelf.store.derived.of(key, attribute)
     if (value === undefined) return []
     return Array.isArray(value) ? [...new Set(value.map(String))] : [String(value)]
   }

@@ -151,6 +151,30 @@ describe('recommendFor, against scoring everything', () => {
   })
 })
 
+test('an item that goes while it is pinned is left out', async () => {
+  const { store } = shelf
+  store.write({ items: [{ id: 'short-lived' }] })
+  const pin = store.itemKey('short-lived') as number
+  store.removeItems(['short-lived'])
+  let looks = 0
+  const has = (key: number) => {
+    if (looks++ > 1000 * ITEMS) throw new Error('asks for ever')
+    return shelf.index.has(key)
+  }
+  const index = Object.create(shelf.index, { has: { value: has } })
+  const question = { ...plain, pins: [pin, keys[0]] }
+  const [{ picks }] = await recommendFor({ ...shelf, index }, [await somebody(3)], question)
+  expect(picks).toHaveLength(10)
+  expect(picks.map(({ key }) => key)).not.toContain(pin)
+  expect(picks[0]).toMatchObject({ key: keys[0], pinned: true })
+})
+
+test('an attribute that is called as what every object inherits caps only the items that have it', async () => {
+  const question = { ...plain, atMostPer: [{ attribute: 'constructor', n: 1 }] }
+  const [{ picks }] = await recommendFor(shelf, [await somebody(3)], question)
+  expect(picks).toHaveLength(10)
+})
+
 test('what is popular: items that somebody took come before items that nobody took, however few', async () => {
   const { store, index } = shelf
   const nobody = { ...(await whoTook(new Int32Array(0))), basis: 'popular' as const }
