@@ -1,7 +1,7 @@
 import type { Encoder } from '../encode/index.js'
 import { TextrecError, throwIfAborted } from '../errors.js'
 import { row } from '../math/matrix.js'
-import { resolveOptions } from '../options.js'
+import { resolveOptions, show } from '../options.js'
 import { requireItem } from '../recommend/answers.js'
 import { Everyone, nearestPeople } from '../recommend/audience.js'
 import { reasonsFor } from '../recommend/explain.js'
@@ -257,7 +257,7 @@ export class Recommending {
     if (key !== undefined) return key
     throw new TextrecError(
       'NOT_FOUND',
-      `There is nobody called ${JSON.stringify(id)}.`,
+      `There is nobody called ${show(id)}.`,
       'Ids are taken as they stand in the files; likes, dislikes and text describe somebody who is not stored.',
     )
   }

@@ -1,5 +1,5 @@
 import { TextrecError } from '../errors.js'
-import { nearest } from '../options.js'
+import { nearest, show } from '../options.js'
 import type { Store } from '../store/index.js'
 import type { Answer, Basis, ItemKey, RecommendedItem } from '../types.js'
 import { snippetOf } from './snippet.js'
@@ -48,7 +48,7 @@ export function requireItem(store: Store, id: string): ItemKey {
   const near = nearestId(store, id)
   throw new TextrecError(
     'NOT_FOUND',
-    `There is no item ${JSON.stringify(id)}.`,
+    `There is no item ${show(id)}.`,
     near === undefined
       ? 'Ids are taken as they stand in the files; similarToItem() asks about an item that is not stored.'
       : `Did you mean ${JSON.stringify(near)}?`,

@@ -78,6 +78,10 @@ describe('on texts alone', () => {
     await expect(shop.explain({ user: 'nobody', item: 'guitar-1' })).rejects.toThrow(code('NOT_FOUND'))
     await expect(shop.explain({ item: 'no-such-item' })).rejects.toThrow(code('NOT_FOUND'))
     await expect(shop.audience('no-such-item')).rejects.toThrow(code('NOT_FOUND'))
+    const long = 'x'.repeat(5000)
+    for (const who of [{ user: long }, { likes: [long] }]) {
+      await expect(shop.recommend(who)).rejects.toThrow(/^There is .{50,300}$/)
+    }
   })
 
   test('options that cannot be are refused', async () => {
