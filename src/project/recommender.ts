@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { openEncoder } from '../encode/index.js'
-import { TextrecError } from '../errors.js'
+import { TextrecError, throwIfAborted } from '../errors.js'
 import type { Comparison } from '../evaluate/index.js'
 import type { ImportOptions, ImportReport, ImportSources } from '../ingest/index.js'
 import { resolveOptions } from '../options.js'
@@ -151,6 +151,7 @@ export class Recommender {
     this.project.requireOpen()
     requireText('search', 'the query', text)
     const resolved = resolveOptions('search', SEARCH, options)
+    throwIfAborted(resolved.signal, 'search')
     const allowed = this.project.filters.keysOf(resolved.filter)
     if (resolved.mode !== 'text' && text.trim() !== '') this.project.expectWords()
     return this.project.use(({ index, model, state }) =>
@@ -379,6 +380,7 @@ export class Recommender {
   private ask(call: string, options: Partial<AskOptions>) {
     this.project.requireOpen()
     const resolved = resolveOptions(call, ASK, options)
+    throwIfAborted(resolved.signal, call)
     return { ...resolved, allowed: this.project.filters.keysOf(resolved.filter) }
   }
 

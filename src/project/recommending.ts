@@ -108,6 +108,7 @@ export class Recommending {
         'Name the item to explain.',
       )
     }
+    throwIfAborted(resolved.signal, 'explain')
     const key = requireItem(this.store, resolved.item)
     return this.ask(async (desk) => {
       const taste = await this.tasteFor(desk, resolved)
@@ -129,6 +130,7 @@ export class Recommending {
     options: Partial<AudienceOptions>,
   ): Promise<Audience> {
     const { excludeOwners, filter, k, signal } = resolveOptions('audience', AUDIENCE, options)
+    throwIfAborted(signal, 'audience')
     const having = this.filters.keysOf(filter)
     return this.ask(async ({ changes, source }, live) => {
       const { key, vector } = await vectorOf(live)

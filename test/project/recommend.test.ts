@@ -84,6 +84,18 @@ describe('on texts alone', () => {
     }
   })
 
+  test('a question that was stopped before it began is not answered', async () => {
+    const signal = AbortSignal.abort()
+    for (const answer of [
+      shop.similarItems('guitar-1', { signal }),
+      shop.search('guitar', { mode: 'text', signal }),
+      shop.audience('guitar-1', { signal }),
+      shop.explain({ item: 'guitar-1', signal }),
+    ]) {
+      await expect(answer).rejects.toThrow(code('ABORTED'))
+    }
+  })
+
   test('options that cannot be are refused', async () => {
     const wrong: object[] = [
       { diversity: 2 },
