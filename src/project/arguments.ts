@@ -38,7 +38,9 @@ export function requireKnownNames(call: string, value: unknown, known: readonly 
 
 /** The records of one kind, none when absent. @throws RECORD_INVALID for what is no list */
 export function requireRecords<T>(call: string, what: string, value: readonly T[] | undefined): readonly T[] {
-  if (value === undefined || Array.isArray(value)) return value ?? []
+  if (value === undefined) return []
+  // Holes become undefined, which is no record: `map` would pass them over.
+  if (Array.isArray(value)) return Array.from(value)
   throw new TextrecError('RECORD_INVALID', `${call}: ${what} is ${show(value)}.`, 'It must be a list.')
 }
 

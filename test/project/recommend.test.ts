@@ -115,6 +115,7 @@ describe('on texts alone', () => {
     }
     await expect(shop.recommendAll({ out: tmpdir() })).rejects.toThrow(code('OPTION_INVALID'))
     await expect(shop.upsert({ reviews: 'x' } as never)).rejects.toThrow(code('RECORD_INVALID'))
+    await expect(shop.upsert({ items: new Array(2) })).rejects.toThrow(code('RECORD_INVALID'))
   })
 
   test('an audience of nobody is empty', async () => {
