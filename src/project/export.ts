@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { ADAPTER_KIND } from '../adapter/index.js'
 import { copyFolder, publishNew, syncPath } from '../artifact/index.js'
 import { isTextrecError, TextrecError, throwIfAborted } from '../errors.js'
+import { show } from '../options.js'
 import { CROWD_KIND, crowdFolder } from '../recommend/crowd-files.js'
 import { Store, type StoreCounts } from '../store/index.js'
 import { absolutePath } from '../store/open.js'
@@ -43,7 +44,17 @@ export async function exportProject(store: Store, options: ExportOptions): Promi
       ...(live === undefined ? {} : { indexId: live.indexId }),
       ...(live?.model === undefined ? {} : { modelId: live.model.id }),
     }
+  }).catch((cause) => {
+    throw nameRefused(cause, options.out)
   })
+}
+
+/** What a system says of a name that cannot be, or of a place where one may not write, for the caller. */
+function nameRefused(cause: unknown, out: string): unknown {
+  const { code = '' } = cause as NodeJS.ErrnoException
+  if (!['ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE', 'EACCES', 'EPERM'].includes(code)) return cause
+  const fact = `${show(out)} cannot be made (${code}).`
+  return new TextrecError('OPTION_INVALID', fact, 'Name a folder where you may write.', { cause })
 }
 
 /** @throws OPTION_INVALID for no name, or one inside the project: it would be part of the next export. */

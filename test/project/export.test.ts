@@ -105,6 +105,8 @@ describe('export', () => {
     expect(await refusal(shop.directory)).toBe('OPTION_INVALID')
     expect(await refusal(join(shop.directory, 'a', 'b'))).toBe('OPTION_INVALID')
     expect(await refusal(join(folder, 'inside', 'a'))).toBe('OPTION_INVALID')
+    expect(await refusal(join(folder, 'x'.repeat(250)))).toBe('OPTION_INVALID')
+    expect(await refusal(`${folder}/a\0b`)).toBe('OPTION_INVALID')
     const out = join(folder, 'copy')
     await expect(shop.export({ out, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(shop.export({ out, colour: 1 } as never)).rejects.toMatchObject({ code: 'OPTION_UNKNOWN' })
