@@ -22,6 +22,7 @@ export class OpenedProject {
   readonly recommending: Recommending
   private readonly compactor: Compactor
   private readonly encoders: EncoderHolder
+  private readonly running = new Set<Promise<unknown>>()
   private closed = false
 
   private constructor(
@@ -50,10 +51,17 @@ export class OpenedProject {
     return new OpenedProject(Store.open(directory, { create: options.create }), options)
   }
 
-  /** Every public call starts here. @throws PROJECT_CLOSED */
-  requireOpen(): void {
+  /** Every public call runs in here, and close() waits for it. @throws PROJECT_CLOSED */
+  async during<T>(call: () => Promise<T>): Promise<T> {
     if (this.closed) {
       throw new TextrecError('PROJECT_CLOSED', 'This project has been closed.', 'Open it again.')
+    }
+    const running = call()
+    this.running.add(running)
+    try {
+      return await running
+    } finally {
+      this.running.delete(running)
     }
   }
 
@@ -134,6 +142,7 @@ export class OpenedProject {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
+    await Promise.allSettled(this.running)
     await this.recommending.close()
     await this.compactor.close()
     await this.live.close()

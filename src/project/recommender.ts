@@ -66,6 +66,16 @@ const LATER = {
   tuning: () => import('./tuning.js'),
 }
 
+let projectOf: (shop: Recommender) => OpenedProject
+
+/** Of a public call: close() waits for it. It rejects with PROJECT_CLOSED after that. */
+function counted<Call extends (this: Recommender, ...args: never[]) => Promise<unknown>>(method: Call): Call {
+  const call = function (this: Recommender, ...args: Parameters<Call>) {
+    return projectOf(this).during(() => method.apply(this, args))
+  }
+  return call as Call
+}
+
 /**
  * A project on disk: a catalogue with its reviews and interactions, the vectors made from them, and the
  * answers they give. Open it, import files, index, ask; close it at the end.
@@ -74,6 +84,10 @@ const LATER = {
  * Errors are TextrecError with a stable `code`.
  */
 export class Recommender {
+  static {
+    projectOf = ({ project }) => project
+  }
+
   private readonly store: Store
 
   private constructor(private readonly project: OpenedProject) {
@@ -102,8 +116,9 @@ export class Recommender {
    * Reads files into the catalogue, streaming. Every record is accepted or refused with a reason:
    * accepted + rejected = read. Importing the same file again changes nothing.
    */
+  @counted
   async import(sources: ImportSources, options: Partial<ImportOptions> = {}): Promise<ImportReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     if (sources?.rejects !== undefined) noteRejectFile(this.store, resolve(sources.rejects))
     const before = this.store.counts().interactions
     const { importFiles } = await LATER.import()
@@ -115,18 +130,13 @@ export class Recommender {
   }
 
   /** Encodes what changed since the last time and publishes an index of it. Resumable. */
+  @counted
   async index(options: Partial<IndexOptions> = {}): Promise<IndexReport> {
-    this.requireWritable()
-    const resolved = resolveOptions('index', INDEX, options)
-    const encoder = await this.project.encoderToIndexWith(resolved)
-    const report = await runIndex(this.store, encoder, resolved)
-    await this.refreshClusters()
-    await this.project.recommending.crowd.update(resolved)
-    await this.project.recommending.keepPeople(resolved)
-    return report
+    return this.build(options)
   }
 
   /** The items nearest to a stored item. @throws NOT_FOUND, NOT_ENOUGH_DATA, NOTHING_INDEXED */
+  @counted
   async similarItems(itemId: string, options: Partial<AskOptions> = {}): Promise<Answer> {
     requireText('similarItems', 'the item id', itemId)
     const { k, allowed } = this.ask('similarItems', options)
@@ -136,6 +146,7 @@ export class Recommender {
   }
 
   /** The items nearest to one that is not stored; nothing is written. @throws NOT_ENOUGH_DATA without any text */
+  @counted
   async similarToItem(item: NewItem, options: Partial<AskOptions> = {}): Promise<Answer> {
     const { k, allowed, signal } = this.ask('similarToItem', options)
     const checked = checkedNewItem('similarToItem', item)
@@ -147,8 +158,8 @@ export class Recommender {
   }
 
   /** Items for a free text, by words and by meaning. */
+  @counted
   async search(text: string, options: Partial<SearchOptions> = {}): Promise<Answer> {
-    this.project.requireOpen()
     requireText('search', 'the query', text)
     const resolved = resolveOptions('search', SEARCH, options)
     throwIfAborted(resolved.signal, 'search')
@@ -174,8 +185,8 @@ export class Recommender {
     options: Partial<RecommendOptions> & { readonly users: readonly string[] },
   ): Promise<PersonAnswer[]>
   recommend(options?: Partial<RecommendOptions> & { readonly users?: undefined }): Promise<Answer>
+  @counted
   async recommend(options: Partial<RecommendOptions> = {}): Promise<Answer | PersonAnswer[]> {
-    this.project.requireOpen()
     if (options.text !== undefined || options.reasons === true) this.project.expectWords()
     return this.project.recommending.recommend(options)
   }
@@ -184,10 +195,10 @@ export class Recommender {
    * Recommendations for everybody, as JSON lines `{ userId, basis, items }` in the file `out`. Resumable: after
    * a stop or a kill the same call goes on where it was; the file appears when it is whole.
    */
+  @counted
   async recommendAll(
     options: Partial<RecommendAllOptions> & { readonly out: string },
   ): Promise<EveryoneReport> {
-    this.project.requireOpen()
     return this.project.recommending.recommendAll(options)
   }
 
@@ -195,8 +206,8 @@ export class Recommender {
    * The people most likely to want an item: one of the catalogue (its id), or one that nobody has seen. Their
    * vectors stay in memory (4 bytes per number) and everybody is scored. @throws NOT_FOUND, NOT_ENOUGH_DATA
    */
+  @counted
   async audience(item: string | NewItem, options: Partial<AudienceOptions> = {}): Promise<Audience> {
-    this.project.requireOpen()
     const unseen = typeof item === 'string' ? undefined : checkedNewItem('audience', item)
     if (unseen !== undefined) this.project.expectWords()
     return this.project.recommending.audienceOf(async (live) => {
@@ -215,15 +226,16 @@ export class Recommender {
    * Why an item suits a person: what they liked that speaks for it, each with its share, and the sentences of
    * its description and reviews that bring it near. @throws NOT_FOUND
    */
+  @counted
   async explain(options: Partial<ExplainOptions> & { readonly item: string }): Promise<Explanation> {
-    this.project.requireOpen()
     this.project.expectWords()
     return this.project.recommending.explain(options)
   }
 
   /** Adds or replaces records. They count from the next call on, in every open process. */
+  @counted
   async upsert(records: Records, options: Partial<LongOptions> = {}): Promise<UpsertReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     requireKnownNames('upsert', records, ['items', 'reviews', 'interactions'])
     const long = resolveOptions('upsert', LONG, options)
     const { project } = this
@@ -235,8 +247,9 @@ export class Recommender {
   }
 
   /** Removes items with all that hangs on them. Unknown ids count as nothing. */
+  @counted
   async remove(records: { readonly items: readonly string[] }): Promise<{ readonly items: number }> {
-    this.requireWritable()
+    this.store.requireWritable()
     requireKnownNames('remove', records, ['items'])
     return { items: this.store.removeItems(requireTexts('remove', 'items', records.items)) }
   }
@@ -246,8 +259,9 @@ export class Recommender {
    * in memory. Items that they wrote about get new vectors, and index and item-item scores are made anew. Takes
    * time in proportion to the catalogue. Somebody unknown is no error: what an earlier call left is finished.
    */
+  @counted
   async forget(who: { readonly user: string }, options: Partial<LongOptions> = {}): Promise<ForgetReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     const { user } = resolveOptions('forget', FORGET, who)
     if (user === '') {
       throw new TextrecError(
@@ -266,8 +280,8 @@ export class Recommender {
    * allows, the whole catalogue ranked, paired differences with intervals.
    * @throws NOTHING_INDEXED, SPLIT_REFUSED, NOT_ENOUGH_DATA, LEAK_FOUND, OPTION_INVALID
    */
+  @counted
   async evaluate(options: Partial<EvaluateOptions> = {}): Promise<Comparison> {
-    this.project.requireOpen()
     const { store } = this
     const state = requireLiveState(store)
     const { runEvaluation } = await LATER.evaluation()
@@ -283,8 +297,9 @@ export class Recommender {
    * than the frozen encoder, the item-item scores alone and what is live. Resumable.
    * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, PROJECT_LOCKED, DEVICE_MISSING, OPTION_INVALID, ABORTED
    */
+  @counted
   async train(options: Partial<TrainCallOptions> = {}): Promise<TrainReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     const { project, store } = this
     const encoder = () => project.encoderOf(requireLiveState(store))
     const { runTraining } = await LATER.training()
@@ -300,8 +315,9 @@ export class Recommender {
    * table of all that was tried stays in the project, and a search that was stopped or killed goes on from it.
    * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, PROJECT_LOCKED, DEVICE_MISSING, OPTION_INVALID, ABORTED
    */
+  @counted
   async tune(options: Partial<TuneOptions> = {}): Promise<TuneReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     const { project, store } = this
     const { device, dtype, threads, cacheDirectory } = project.options
     const { runTuning } = await LATER.tuning()
@@ -324,30 +340,31 @@ export class Recommender {
    * that are added or changed later get the nearest cluster; the clusters themselves stay until this is called again.
    * @throws NOTHING_INDEXED, NOT_ENOUGH_DATA, OPTION_INVALID, PROJECT_LOCKED, ABORTED
    */
+  @counted
   async clusters(options: Partial<ClusterOptions> = {}): Promise<ClusterReport> {
-    this.requireWritable()
+    this.store.requireWritable()
     const { makeClusters } = await LATER.clusters()
     return makeClusters(this.store, options)
   }
 
+  @counted
   async stats(): Promise<Stats> {
-    this.project.requireOpen()
     const { projectStats } = await LATER.stats()
     return projectStats(this.store)
   }
 
   /** Examines the project's files; with `repair`, rebuilds what can be rebuilt from the database. */
+  @counted
   async doctor(options: Partial<DoctorOptions> = {}): Promise<DoctorReport> {
     const { project, store } = this
     const resolved = resolveOptions('doctor', DOCTOR, options)
-    if (resolved.repair) this.requireWritable()
-    else project.requireOpen()
+    if (resolved.repair) store.requireWritable()
     const { repair: _, ...long } = resolved
     const { examine } = await LATER.doctor()
     return examine(store, resolved, {
       rebuild: async () => {
         await project.live.close()
-        await this.index({ rebuild: true, ...long })
+        await this.build({ rebuild: true, ...long })
       },
       withdraw: async () => {
         await project.live.close()
@@ -365,20 +382,30 @@ export class Recommender {
    * @throws OPTION_INVALID if there is something at `out`, or it lies inside the project; DATABASE_DAMAGED,
    *   INDEX_DAMAGED or MODEL_INVALID if the project is not sound; DISK_FULL, ABORTED. Nothing is left at `out` then.
    */
+  @counted
   async export(options: Partial<ExportOptions> & { readonly out: string }): Promise<ExportReport> {
-    this.project.requireOpen()
     const { exportProject } = await LATER.export()
     return exportProject(this.store, resolveOptions('export', EXPORT, options))
   }
 
-  /** Ends workers and closes files. Running questions finish first. */
+  /** Ends workers and closes files, after the calls that are running; a long one is ended by its `signal`. */
   close(): Promise<void> {
     return this.project.close()
   }
 
+  private async build(options: Partial<IndexOptions>): Promise<IndexReport> {
+    this.store.requireWritable()
+    const resolved = resolveOptions('index', INDEX, options)
+    const encoder = await this.project.encoderToIndexWith(resolved)
+    const report = await runIndex(this.store, encoder, resolved)
+    await this.refreshClusters()
+    await this.project.recommending.crowd.update(resolved)
+    await this.project.recommending.keepPeople(resolved)
+    return report
+  }
+
   /** Resolves the options of a question and the items that its filter allows. */
   private ask(call: string, options: Partial<AskOptions>) {
-    this.project.requireOpen()
     const resolved = resolveOptions(call, ASK, options)
     throwIfAborted(resolved.signal, call)
     return { ...resolved, allowed: this.project.filters.keysOf(resolved.filter) }
@@ -387,11 +414,5 @@ export class Recommender {
   private async refreshClusters(): Promise<void> {
     const { refreshClusters } = await LATER.clusters()
     await refreshClusters(this.store)
-  }
-
-  /** For calls that write. @throws PROJECT_CLOSED, PROJECT_READONLY */
-  private requireWritable(): void {
-    this.project.requireOpen()
-    this.store.requireWritable()
   }
 }

@@ -185,6 +185,23 @@ describe('an indexed project', () => {
     expect(again.index.built).toBe(false)
   })
 
+  test('closing waits for the calls that are running, and refuses later ones', async () => {
+    const other = await Recommender.open(folder)
+    const calls = [
+      other.recommend({ text: 'something to play music on' }),
+      other.recommend({ user: 'ann', reasons: true }),
+      other.search('guitar'),
+      other.upsert({ items: [{ id: 'late', title: 'Double bass', description: 'A big wooden bass.' }] }),
+      other.doctor(),
+    ]
+    const closing = other.close()
+    await expect(other.stats()).rejects.toThrow(code('PROJECT_CLOSED'))
+    await Promise.all(calls)
+    await closing
+    expect((await shop.search('a big wooden bass', { mode: 'vector' })).items[0].itemId).toBe('late')
+    expect(await shop.remove({ items: ['late'] })).toEqual({ items: 1 })
+  })
+
   test('an item that only an interaction names leaves nothing to be done', async () => {
     await shop.upsert({ interactions: [{ userId: 'ann', itemId: 'no-words', time: Date.UTC(2024, 0, 9) }] })
     expect(await shop.stats()).toMatchObject({ itemsStale: 0 })
