@@ -130,6 +130,16 @@ export function resolveOptions<T extends object>(
   return resolved
 }
 
+/**
+ * Of no class, in whatever realm it was made. Not so a Map or a Set, whose contents have no names: taken for an object
+ * it would be an empty one.
+ */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** A short, safe picture of a value for an error message. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)

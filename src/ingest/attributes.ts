@@ -1,4 +1,5 @@
 import { parseDate } from '../dates.js'
+import { isPlainObject } from '../options.js'
 import type { Attributes, AttributeValue } from '../types.js'
 import { MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_TEXT, MAX_ATTRIBUTES, MAX_DEPTH, Refusal } from './rules.js'
 import { cleanText, decimal, type Origin } from './values.js'
@@ -49,13 +50,6 @@ export class AttributeCollector {
     if (this.count > MAX_ATTRIBUTES) throw new Refusal(name, `at most ${MAX_ATTRIBUTES} attributes`, value)
     this.found[name] = typed
   }
-}
-
-/** Not so a Map or a Set, whose contents have no names: taken for an object it would be an empty one. */
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function typedValue(

@@ -1,5 +1,5 @@
 import { TextrecError } from '../errors.js'
-import { nearest, show } from '../options.js'
+import { isPlainObject, nearest, show } from '../options.js'
 import type { Attributes, AttributeValue, Interaction, Item, Review } from '../types.js'
 import { AttributeCollector } from './attributes.js'
 import { type FieldName, type FieldNames, REQUIRED, SYNONYMS } from './fields.js'
@@ -145,7 +145,7 @@ function requireTypes(given: object): void {
 
 function attributesOf(value: unknown): Attributes | undefined {
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'object' || Array.isArray(value)) {
+  if (!isPlainObject(value)) {
     throw new Refusal('attributes', 'an object { name: value }', value)
   }
   const collector = new AttributeCollector('library')

@@ -1,4 +1,4 @@
-import { nearest, show } from '../options.js'
+import { isPlainObject, nearest, show } from '../options.js'
 import { type AllItems, addKeys, type Bits, both, either, KeySet, without } from './bits.js'
 import type { Columns } from './columns.js'
 import { COMPARISONS, limitOf, list, type Operand, refuse, TYPES, typed } from './filter-operands.js'
@@ -342,15 +342,9 @@ function asTests(operand: unknown, path: string): object {
 
 /** The own entries of a plain object. A Map, say, has none, and would let everything pass. */
 function entries(value: unknown, path: string): [string, unknown][] {
-  if (!isPlain(value)) refuse(path, `is ${show(value)}`, 'It must be a plain object of fields and operators.')
+  if (!isPlainObject(value))
+    refuse(path, `is ${show(value)}`, 'It must be a plain object of fields and operators.')
   return Object.entries(value)
-}
-
-/** Of no class, in whatever realm it was made. */
-function isPlain(value: unknown): value is object {
-  if (value === null || typeof value !== 'object') return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function suggestion(name: string, known: readonly string[]): string {

@@ -150,6 +150,7 @@ test.each([
     /'tags'.*or list/,
   ],
   ['attributes no object', () => validateItem({ id: '1', attributes: ['x'] }), /'attributes'/],
+  ['attributes a Map', () => validateItem({ id: '1', attributes: new Map([['a', 1]]) }), /'attributes'/],
   [
     'NaN attribute',
     () => validateItem({ id: '1', attributes: { a: Number.NaN } }),
