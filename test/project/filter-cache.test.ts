@@ -35,10 +35,10 @@ test('what is kept is what the store says, also after a change and for values th
   circle.$not = circle
   let deep = {}
   for (let i = 0; i < 100_000; i++) deep = { $not: deep }
-  for (const filter of [{ price: { $lt: 5n } }, circle, deep]) {
+  // To JSON it is a filter whose items are kept; to the store it is none.
+  const disguised = Object.create({ toJSON: () => ({ price: { $lt: 6 } }) })
+  for (const filter of [{ price: { $lt: 5n } }, circle, deep, disguised]) {
     expect(() => cache.keysOf(filter)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   }
-  const disguised = Object.create({ toJSON: () => ({ price: { $lt: 6 } }) })
-  expect(cache.keysOf(disguised)).toEqual(store.filterItems({}))
   store.close()
 })
