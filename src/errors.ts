@@ -57,7 +57,11 @@ export function isTextrecError(error: unknown): error is TextrecError {
 
 /** The error for a stopped operation. Nothing that was acknowledged before it is lost. */
 export function aborted(what: string): TextrecError {
-  return new TextrecError('ABORTED', `${what} was stopped.`, 'Run it again to go on from where it stopped.')
+  return new TextrecError(
+    'ABORTED',
+    `${what} was stopped.`,
+    'Run it again: it goes on from what it had stored.',
+  )
 }
 
 /** Throws the ABORTED error if the signal has fired. */

@@ -65,16 +65,23 @@ export function decide(
     const verdict = won ? better : 'not better'
     return { against: other.name, overall, ...(cold === undefined ? {} : { cold }), won, verdict }
   })
-  const lost = contests.filter(({ won }) => !won).map(({ against: name }) => name)
+  const lost = contests.filter(({ won }) => !won).map(nameOfLost)
+  const onNew = contests.some(({ cold }) => cold !== undefined)
+    ? ', and not worse on new items'
+    : '; new items could not be judged'
   const why =
     winner === undefined
-      ? `Kept what is live: ${candidate.name} did not beat ${lost.join(' and ')}.`
-      : `Published ${candidate.name}: better than ${contests.map(nameOf).join(', ')}, and not worse on new items.`
+      ? `Published nothing: ${candidate.name} did not beat ${lost.join(' and ')}.`
+      : `Published ${candidate.name}: better than ${contests.map(nameOf).join(', ')}${onNew}.`
   return { publish: winner !== undefined, why, candidate: judged(candidate, seed), contests }
 }
 
 function nameOf({ against, overall }: Contest): string {
   return overall.significant ? against : `${against} (perhaps by chance)`
+}
+
+function nameOfLost({ against, overall, cold }: Contest): string {
+  return overall.mean > 0 && cold !== undefined ? `${against} on new items` : against
 }
 
 function beats(candidate: Contender, other: Contender): boolean {

@@ -38,7 +38,7 @@ test('one that is worse on new items gives way to a lesser one that is not', () 
   })
   expect(decide(candidates.slice(0, 1), [frozen, collaborative], 1)).toMatchObject({
     publish: false,
-    why: 'Kept what is live: warm did not beat frozen.',
+    why: 'Published nothing: warm did not beat frozen on new items.',
   })
 })
 
@@ -48,10 +48,18 @@ test('to be as good as what is live is not enough', () => {
   const decision = decide([candidate], [frozen, collaborative, live], 1)
   expect(decision).toMatchObject({
     publish: false,
-    why: 'Kept what is live: adapter did not beat what is live.',
+    why: 'Published nothing: adapter did not beat what is live.',
   })
   expect(decision.contests.at(-1)).toMatchObject({ won: false, overall: { mean: 0 } })
   expect(decision.contests.at(-1)?.cold).toBeUndefined()
+})
+
+test('nothing is said of new items where there are none to judge by', () => {
+  const without = (one: typeof frozen) => ({ ...one, cold: undefined })
+  expect(decide([contender('a', 0.09, 0.1)].map(without), [frozen].map(without), 1)).toMatchObject({
+    publish: true,
+    why: 'Published a: better than frozen; new items could not be judged.',
+  })
 })
 
 test('a win that chance would explain is called so, and published', () => {
