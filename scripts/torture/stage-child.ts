@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { isTextrecError, type Progress, Recommender } from '../../src/index.js'
+import { isTextrecError, type Progress, Recommender, TextrecError } from '../../src/index.js'
 import { random } from '../../src/math/random.js'
 import { Store } from '../../src/store/index.js'
 import { madeInteraction, madeItem, madeReview } from './shop.js'
@@ -68,7 +68,11 @@ async function upserts(shop: Recommender, signal: AbortSignal): Promise<void> {
 async function compaction(shop: Recommender, signal: AbortSignal): Promise<void> {
   const store = Store.open(call.folder, { readonly: true })
   await shop.similarItems('item-1', { k: 5 })
-  while (!isIndexNewest(store)) await wait(20, undefined, { signal })
+  while (!isIndexNewest(store)) {
+    const failed = (await shop.stats()).live?.rebuildFailed
+    if (failed !== undefined) throw new TextrecError(failed.code, failed.fact, 'See index().')
+    await wait(20, undefined, { signal })
+  }
   store.close()
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type ErrorCode, isTextrecError } from '../errors.js'
 import { matrix } from '../math/matrix.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
@@ -11,13 +12,25 @@ const REBUILD_SHARE = 0.3
 /** A small index is searched whole anyway. */
 const WORTH_IT_FROM = 1000
 
+/** Why a rebuild in the background has failed, in the words of a TextrecError. */
+export interface RebuildFailure {
+  readonly code: ErrorCode
+  readonly fact: string
+}
+
 /** Keeps the live index lean, in the background, one rebuild at a time. */
 export class Compactor {
   private running: Promise<void> | undefined
+  private failed: { readonly indexId: string; readonly failure: RebuildFailure } | undefined
   private readonly tried = new Set<string>()
   private readonly stop = new AbortController()
 
   constructor(private readonly store: Store) {}
+
+  /** Why the rebuild of this index failed; undefined if it did not, or `close` ended it. */
+  failureOf(indexId: string): RebuildFailure | undefined {
+    return this.failed?.indexId === indexId ? this.failed.failure : undefined
+  }
 
   /** Starts a rebuild if the index has become loose or dead enough. Never fails and takes no time itself. */
   consider({ index, state }: Pick<Live, 'index' | 'state'>): void {
@@ -25,8 +38,14 @@ export class Compactor {
     if (this.running !== undefined || this.tried.has(state.indexId) || !needsCompaction(index)) return
     this.running = compact(this.store, index.kind, this.stop.signal)
       // What is live goes on serving; the same index is not tried twice, index() is there for that.
-      .then((done) => done || this.tried.delete(state.indexId))
-      .then(ignore, ignore)
+      .then(
+        (done) => {
+          if (!done) this.tried.delete(state.indexId)
+        },
+        (error: Error) => {
+          if (!this.stop.signal.aborted) this.failed = { indexId: state.indexId, failure: failureOf(error) }
+        },
+      )
       .finally(() => {
         this.running = undefined
       })
@@ -44,7 +63,10 @@ export class Compactor {
   }
 }
 
-const ignore = (): void => undefined
+const failureOf = (error: Error): RebuildFailure =>
+  isTextrecError(error)
+    ? { code: error.code, fact: error.fact }
+    : { code: 'INTERNAL', fact: `${error.message}.` }
 
 export function needsCompaction({ deadFraction, looseFraction, size }: VectorIndex): boolean {
   return size >= WORTH_IT_FROM && Math.max(deadFraction, looseFraction) > REBUILD_SHARE

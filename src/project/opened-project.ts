@@ -20,7 +20,7 @@ export class OpenedProject {
   readonly live: LiveIndex
   readonly filters: FilterCache
   readonly recommending: Recommending
-  private readonly compactor: Compactor
+  readonly compactor: Compactor
   private readonly encoders: EncoderHolder
   private readonly running = new Set<Promise<unknown>>()
   private closed = false

@@ -350,7 +350,7 @@ export class Recommender {
   @counted
   async stats(): Promise<Stats> {
     const { projectStats } = await LATER.stats()
-    return projectStats(this.store)
+    return projectStats(this.store, (indexId) => this.project.compactor.failureOf(indexId))
   }
 
   /** Examines the project's files; with `repair`, rebuilds what can be rebuilt from the database. */

@@ -5,6 +5,7 @@ import type { Store } from '../store/index.js'
 import type { TimeKind } from '../types.js'
 import { readIndexManifest } from '../vector-index/index.js'
 import { type ClusterStats, clusterStats } from './clusters.js'
+import type { RebuildFailure } from './compact.js'
 import { indexFolder, liveState } from './live-index.js'
 import { needsRetraining } from './retraining.js'
 
@@ -28,6 +29,11 @@ export interface Stats {
     readonly recall: number
     /** ISO 8601. */
     readonly builtAt: string
+    /**
+     * Why this index could not be made anew in the background after many changes, if that failed since the project was
+     * opened here: it goes on answering, with a little more work; `index()` tries again.
+     */
+    readonly rebuildFailed?: RebuildFailure
   }
   /** What training has published and is served; absent where nothing was. */
   readonly trained?: {
@@ -51,11 +57,18 @@ export interface Stats {
   readonly sqlite: string
 }
 
-/** What a project holds and what it serves. Reads manifests only, no vectors. */
-export async function projectStats(store: Store): Promise<Stats> {
+/**
+ * What a project holds and what it serves. Reads manifests only, no vectors.
+ * @param failureOf why the rebuild of an index failed in this process
+ */
+export async function projectStats(
+  store: Store,
+  failureOf: (indexId: string) => RebuildFailure | undefined,
+): Promise<Stats> {
   const state = liveState(store)
   const counts = store.counts()
   const clusters = clusterStats(store)
+  const rebuildFailed = state === undefined ? undefined : failureOf(state.indexId)
   const manifest =
     state === undefined ? undefined : await readIndexManifest(indexFolder(store.directory, state.indexId))
   return {
@@ -76,6 +89,7 @@ export async function projectStats(store: Store): Promise<Stats> {
             dim: manifest.dim,
             recall: manifest.recall,
             builtAt: manifest.builtAt,
+            ...(rebuildFailed === undefined ? {} : { rebuildFailed }),
           },
         }),
     ...(state?.model === undefined

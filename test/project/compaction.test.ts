@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { TextrecError } from '#src/errors.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
 import { random } from '#src/math/random.js'
 import { Compactor } from '#src/project/compact.js'
@@ -96,6 +97,25 @@ describe.each(['hnsw', 'exact'] as const)('%s', (kind) => {
     await compactor.settled()
     await live.use(async ({ index }) => {
       expect((await index.search(late, 1)).keys[0]).toBe(source.key)
+    })
+  })
+
+  test('a rebuild that fails is told of, and what is live goes on answering', async () => {
+    renew(Array.from({ length: 1000 }, (_, i) => name(1000 + i)))
+    const { indexId } = await live.use(async ({ state }) => state)
+    expect(compactor.failureOf(indexId)).toBeUndefined()
+    const full = new TextrecError('DISK_FULL', 'There is no room.', 'Make room.')
+    const broken = vi.spyOn(store, 'itemVectors').mockImplementation(() => {
+      throw full
+    })
+    await live.use(async ({ index, state }) => compactor.consider({ index, state }))
+    await compactor.settled()
+    broken.mockRestore()
+    expect(compactor.failureOf(indexId)).toEqual({ code: 'DISK_FULL', fact: 'There is no room.' })
+    expect(compactor.failureOf('another')).toBeUndefined()
+    await live.use(async ({ index, state }) => {
+      expect(state.indexId).toBe(indexId)
+      expect((await index.search(unit(), 5)).keys).toHaveLength(5)
     })
   })
 })
