@@ -1,6 +1,6 @@
 /** Versioned folders of files: written under another name, verified, published in one step, checked when read. */
 export { copyFolder, publishNew } from './copy.js'
-export { hashFile, makeFolder, syncPath, writeError } from './files.js'
+export { errorCode, hashFile, makeFolder, syncPath, writeError } from './files.js'
 export {
   damaged,
   type JsonObject,

@@ -13,7 +13,7 @@ import {
   unusedIndexes,
   unusedModels,
 } from './leftovers.js'
-import { indexFolder, liveState } from './live-index.js'
+import { indexFolder, liveState, readLive } from './live-index.js'
 import { PeopleKeeper } from './people-keeper.js'
 import { needsRetraining } from './retraining.js'
 import { openServingModel } from './serving-model.js'
@@ -116,19 +116,18 @@ function checkDatabase(store: Store): Check {
 
 async function checkIndex(store: Store): Promise<Check> {
   const name = 'index'
-  const state = liveState(store)
-  if (state === undefined) {
-    return { name, ok: true, fact: 'Nothing has been indexed yet.' }
-  }
   try {
-    const { index } = await openIndex(indexFolder(store.directory, state.indexId), {
-      name: state.indexId,
-      fingerprint: state.space,
-      dim: state.dim,
+    return await readLive(store, async (state) => {
+      if (state === undefined) return { name, ok: true, fact: 'Nothing has been indexed yet.' }
+      const { index } = await openIndex(indexFolder(store.directory, state.indexId), {
+        name: state.indexId,
+        fingerprint: state.space,
+        dim: state.dim,
+      })
+      const fact = `The live index opens: ${index.kind}, ${index.size} vectors of ${index.dim}.`
+      await index.close()
+      return { name, ok: true, fact }
     })
-    const fact = `The live index opens: ${index.kind}, ${index.size} vectors of ${index.dim}.`
-    await index.close()
-    return { name, ok: true, fact }
   } catch (error) {
     if (!isTextrecError(error)) throw error
     return { name, ok: false, fact: error.fact, remedy: "Run 'textrec doctor --repair' to build it again." }
@@ -150,10 +149,12 @@ async function checkPeople({ directory }: Store): Promise<Check> {
 
 async function checkModel(store: Store): Promise<Check> {
   const name = 'model'
-  const model = liveState(store)?.model
-  if (model === undefined) return { name, ok: true, fact: 'Nothing has been trained yet.' }
   try {
-    const opened = await openServingModel(store.directory, model)
+    const opened = await readLive(
+      store,
+      async (state) => state?.model && openServingModel(store.directory, state.model),
+    )
+    if (opened === undefined) return { name, ok: true, fact: 'Nothing has been trained yet.' }
     await opened.close()
   } catch (error) {
     if (!isTextrecError(error)) throw error

@@ -11,7 +11,7 @@ import { absolutePath } from '../store/open.js'
 import { INDEX_KIND } from '../vector-index/index.js'
 import type { ExportOptions } from './defaults.js'
 import { judgedFolder, REPORT_KIND, reportFolder } from './live-contender.js'
-import { indexFolder, LIVE, type LiveState, liveState } from './live-index.js'
+import { indexFolder, isSameLive, LIVE, type LiveState, liveState } from './live-index.js'
 import { dropRejectFiles } from './reject-files.js'
 import { adapterFolder } from './serving-model.js'
 
@@ -103,7 +103,7 @@ async function copyState(
       })
       return live
     } catch (error) {
-      if (!isTextrecError(error) || isSame(live, liveState(store))) throw error
+      if (!isTextrecError(error) || isSameLive(live, liveState(store))) throw error
       if (attempt === ATTEMPTS) throw replacedTooOften(error)
     }
     throwIfAborted(signal, 'The export')
@@ -111,10 +111,6 @@ async function copyState(
       await rm(join(folder, name), { recursive: true, force: true })
     }
   }
-}
-
-function isSame(one: LiveState | undefined, other: LiveState | undefined): boolean {
-  return one?.indexId === other?.indexId && one?.model?.id === other?.model?.id
 }
 
 /** The live index and the trained model, each file compared with its manifest. */

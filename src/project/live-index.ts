@@ -41,6 +41,25 @@ export function setLiveState(store: Store, state: LiveState): void {
   store.setMeta(LIVE, { ...state })
 }
 
+export function isSameLive(one: LiveState | undefined, other: LiveState | undefined): boolean {
+  return one?.indexId === other?.indexId && one?.model?.id === other?.model?.id
+}
+
+/** Reads files of what is live, and again if it has been replaced meanwhile: whoever did that has removed them. */
+export async function readLive<T>(
+  store: Store,
+  read: (state: LiveState | undefined) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const state = liveState(store)
+    try {
+      return await read(state)
+    } catch (error) {
+      if (isSameLive(state, liveState(store))) throw error
+    }
+  }
+}
+
 /** Space of the text vectors behind what is served: that of the encoder and the profile, without any adapter. */
 export function textSpaceOf({ space, model }: LiveState): string {
   return model?.textSpace ?? space

@@ -1,12 +1,13 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { errorCode } from '../artifact/index.js'
 import { version } from '../package.js'
 import type { Store } from '../store/index.js'
 import type { TimeKind } from '../types.js'
 import { readIndexManifest } from '../vector-index/index.js'
 import { type ClusterStats, clusterStats } from './clusters.js'
 import type { RebuildFailure } from './compact.js'
-import { indexFolder, liveState } from './live-index.js'
+import { indexFolder, readLive } from './live-index.js'
 import { needsRetraining } from './retraining.js'
 
 export interface Stats {
@@ -65,12 +66,14 @@ export async function projectStats(
   store: Store,
   failureOf: (indexId: string) => RebuildFailure | undefined,
 ): Promise<Stats> {
-  const state = liveState(store)
+  const { state, manifest } = await readLive(store, async (state) => ({
+    state,
+    manifest:
+      state === undefined ? undefined : await readIndexManifest(indexFolder(store.directory, state.indexId)),
+  }))
   const counts = store.counts()
   const clusters = clusterStats(store)
   const rebuildFailed = state === undefined ? undefined : failureOf(state.indexId)
-  const manifest =
-    state === undefined ? undefined : await readIndexManifest(indexFolder(store.directory, state.indexId))
   return {
     items: counts.items,
     users: counts.users,
@@ -117,13 +120,22 @@ export async function projectStats(
 }
 
 function fileSize(path: string): number {
-  return existsSync(path) ? statSync(path).size : 0
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function folderSize(path: string): number {
-  if (!existsSync(path)) return 0
-  return readdirSync(path, { withFileTypes: true }).reduce((sum, entry) => {
+  return entriesOf(path).reduce((sum, entry) => {
     const inside = join(path, entry.name)
     return sum + (entry.isDirectory() ? folderSize(inside) : fileSize(inside))
   }, 0)
+}
+
+/** None where there is no such folder, or none any more: whoever publishes one removes the one before. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
+  }
 }
