@@ -110,7 +110,8 @@ export async function compact(
 function tryLock(store: Store) {
   try {
     return acquireLock(store.directory, 'index')
-  } catch {
-    return undefined
+  } catch (error) {
+    if (isTextrecError(error) && error.code === 'PROJECT_LOCKED') return undefined
+    throw error
   }
 }

@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { TextrecError } from '#src/errors.js'
 import { matrix, normalize, row } from '#src/math/matrix.js'
@@ -5,6 +7,7 @@ import { random } from '#src/math/random.js'
 import { Compactor } from '#src/project/compact.js'
 import { indexFolder, LiveIndex, setLiveState } from '#src/project/live-index.js'
 import { Store } from '#src/store/index.js'
+import { acquireLock } from '#src/store/lock.js'
 import { buildIndex, ExactIndex, publishIndex } from '#src/vector-index/index.js'
 import { temporaryFolder } from './shelf.js'
 
@@ -117,5 +120,24 @@ describe.each(['hnsw', 'exact'] as const)('%s', (kind) => {
       expect(state.indexId).toBe(indexId)
       expect((await index.search(unit(), 5)).keys).toHaveLength(5)
     })
+  })
+
+  test('a lock that cannot be asked for is a failure, one that another holds is none', async () => {
+    const consider = async () => {
+      const another = new Compactor(store)
+      const { indexId } = await live.use(async ({ index, state }) => {
+        another.consider({ index, state })
+        return state
+      })
+      await another.settled()
+      return another.failureOf(indexId)
+    }
+    const lock = acquireLock(store.directory, 'index')
+    expect(await consider()).toBeUndefined()
+    lock.release()
+    const path = join(store.directory, 'locks', 'index.lock')
+    writeFileSync(path, 'no lock of anybody')
+    expect(await consider()).toMatchObject({ code: 'FILE_UNREADABLE' })
+    rmSync(path)
   })
 })
