@@ -116,7 +116,10 @@ export interface Disturbance {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Runs a stage in a child process to whatever end it comes. */
+/** A stage that has not ended by then never will. */
+const LONGEST_STAGE_MILLISECONDS = 600_000
+
+/** Runs a stage in a child process to whatever end it comes. @throws Error for one that hangs */
 export async function runStage(call: StageCall, disturbance: Disturbance = {}): Promise<StageRun> {
   const words = [...(disturbance.under ?? []), process.execPath, STAGE_CHILD, JSON.stringify(call)]
   const child = new Child(words[0], words.slice(1), disturbance.env)
@@ -149,8 +152,15 @@ export async function runStage(call: StageCall, disturbance: Disturbance = {}): 
   })
   const { errorLine } = disturbance
   if (errorLine !== undefined) child.onErrorLine((line) => errorLine(child, line))
+  let hangs = false
+  const patience = setTimeout(() => {
+    hangs = true
+    child.kill('SIGKILL')
+  }, LONGEST_STAGE_MILLISECONDS)
   const ended = await child.ended
+  clearTimeout(patience)
   await tracing
+  if (hangs) throw new Error(`A stage hung and was killed: ${words.join(' ')}`)
   return {
     began: began !== undefined,
     finished: end !== undefined,

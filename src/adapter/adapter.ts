@@ -8,7 +8,8 @@ import { WorkerClient } from '../onnx/worker-client.js'
 import type { Matrix } from '../types.js'
 import type { Blend } from './blend.js'
 import type { Fitted } from './fit-types.js'
-import type { AdapterShape } from './model.js'
+import { type AdapterShape, readsTimes } from './model.js'
+import { ENCODERS } from './options.js'
 import { addPrefix, readTensors, type Tensors, withPrefix, writeTensors } from './tensors.js'
 import type { ItemsRequest, OpenRequest, PersonsRequest, ScoresRequest } from './worker.js'
 
@@ -73,16 +74,28 @@ export class Adapter {
    * [people, dim] unit rows, zero for an empty history.
    * @param items [items, dim] vectors from `itemVectors`
    * @param histories rows of `items`, oldest first
+   * @param times [people] when the events of each history were, in the unit of what it was trained on; who has none took
+   *   all at once, or one after the other where only the order is known
    */
-  async personVectors(items: Matrix, histories: readonly Int32Array[]): Promise<Matrix> {
+  async personVectors(
+    items: Matrix,
+    histories: readonly Int32Array[],
+    times?: readonly (Float64Array | undefined)[],
+  ): Promise<Matrix> {
     requireSameDimension(items.dim, this.dim)
     // Only the rows that occur travel to the worker.
     const used = [...new Set(histories.flatMap((history) => [...history]))]
     const place = new Map(used.map((item, i) => [item, i]))
     const some = matrix(used.length, items.dim)
     for (const [i, item] of used.entries()) row(some, i).set(row(items, item))
-    const request = { items: some, histories: histories.map((h) => h.map((item) => place.get(item)!)) }
+    const places = histories.map((history) => history.map((item) => place.get(item)!))
+    const request = { items: some, histories: places, ...this.read(times) }
     return this.call<PersonsRequest, Matrix>('persons', request)
+  }
+
+  /** Times travel to the worker only where they are read. */
+  private read(times: PersonsRequest['times']): Pick<PersonsRequest, 'times'> {
+    return times !== undefined && readsTimes(this.parts.fitted.shape.encoder) ? { times } : {}
   }
 
   /**
@@ -113,9 +126,13 @@ export class Adapter {
     return this.call<Matrix, number>('hold', items)
   }
 
-  /** [people, items] scores of the items that `holdItems` keeps. */
-  heldScores(held: number, histories: readonly Int32Array[]): Promise<Matrix> {
-    return this.call<ScoresRequest, Matrix>('scores', { held, histories })
+  /** [people, items] scores of the items that `holdItems` keeps. @param times as for `personVectors` */
+  heldScores(
+    held: number,
+    histories: readonly Int32Array[],
+    times?: readonly (Float64Array | undefined)[],
+  ): Promise<Matrix> {
+    return this.call<ScoresRequest, Matrix>('scores', { held, histories, ...this.read(times) })
   }
 
   async releaseItems(held: number): Promise<void> {
@@ -149,6 +166,13 @@ export class Adapter {
         'MODEL_INVALID',
         `The adapter in ${target} has version ${version}; this textrec reads ${VERSION}.`,
         'Train again.',
+      )
+    }
+    if (!ENCODERS.includes(shape.encoder)) {
+      throw new TextrecError(
+        'MODEL_INVALID',
+        `The adapter in ${target} reads histories by '${shape.encoder}', which this textrec does not know.`,
+        'Use the version that trained it, or train again.',
       )
     }
     const bytes = await readPayload(target, manifest, 'items.json', 'MODEL_INVALID')

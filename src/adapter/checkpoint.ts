@@ -29,6 +29,14 @@ export function runKey(data: FitData, options: TrainOptions): string {
     hash.update(new Uint8Array(items.buffer, items.byteOffset, items.byteLength))
   }
   for (const history of [...data.fitting, ...data.training]) add(history)
+  const { times } = data
+  if (times !== undefined) {
+    hash.update(times.kind)
+    const asked = data.validation.map(({ person }) => person.times ?? new Float64Array(0))
+    for (const { buffer, byteOffset, byteLength } of [...times.fitting, ...times.training, ...asked]) {
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength))
+    }
+  }
   for (const { user, person, targets, leaveOut } of data.validation) {
     add(Int32Array.of(user))
     for (const items of [person.items, targets, leaveOut ?? new Int32Array(0)]) add(items)

@@ -1,11 +1,19 @@
 import { matrix, row } from '../math/matrix.js'
-import type { Matrix } from '../types.js'
+import type { Matrix, TimeKind } from '../types.js'
 import type { OwnTexts } from './steps.js'
 import { fitWhitening, type Whitening, whiten } from './whitening.js'
+
+/** When the events of histories were, for encoders that read it. */
+export interface HistoryTimes {
+  readonly kind: TimeKind
+  /** Of each event of each history, in their order. */
+  readonly times: readonly Float64Array[]
+}
 
 /** Histories with what they need around them. */
 export interface Corpus {
   readonly histories: readonly Int32Array[]
+  readonly when?: HistoryTimes
   /** What each of these may learn from instead of `white`, where people wrote some of the texts. */
   readonly own?: OwnTexts
   /** Items with interactions, ascending. */
@@ -33,13 +41,14 @@ export function idIndex(warm: Int32Array, items: number): Int32Array {
 /**
  * @param histories by person number, empty ones for people without
  * @param textDim directions of whitened text that are kept
- * @param without see `FitData.textsWithout`
+ * @param without see `FitData.textsWithout` @param when of the events of `histories`, where that is read
  */
 export function corpusOf(
   histories: readonly Int32Array[],
   texts: Matrix,
   textDim: number,
   without?: readonly Matrix[],
+  when?: HistoryTimes,
 ): Corpus {
   const warm = Int32Array.from(new Set(histories.flatMap((history) => [...history]))).sort()
   const whitening = fitWhitening(texts, warm, textDim)
@@ -51,6 +60,9 @@ export function corpusOf(
   return {
     histories: people.map((person) => histories[person]),
     ...(own === undefined ? {} : { own }),
+    ...(when === undefined
+      ? {}
+      : { when: { kind: when.kind, times: people.map((person) => when.times[person]) } }),
     warm,
     whitening,
     white: whiten(whitening, texts),

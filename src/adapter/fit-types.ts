@@ -1,6 +1,6 @@
 import type { TrainingState } from '../onnx/optimizer-session.js'
 import type { TestCase } from '../ranking.js'
-import type { Matrix } from '../types.js'
+import type { Matrix, TimeKind } from '../types.js'
 import type { Blend } from './blend.js'
 import type { BlendTrial } from './choose-blend.js'
 import type { Anchors } from './cold.js'
@@ -28,6 +28,12 @@ export interface FitData {
   /** Histories with it. */
   readonly training: readonly Int32Array[]
   readonly validation: readonly TestCase[]
+  /** When the events of `fitting` and `training` were; only for an encoder that reads it. */
+  readonly times?: {
+    readonly kind: TimeKind
+    readonly fitting: readonly Float64Array[]
+    readonly training: readonly Float64Array[]
+  }
 }
 
 /** Everything that makes item and person vectors. `warm` lists the items of the ID rows. */

@@ -72,7 +72,7 @@ class Fit {
     const result = await fitted(judged)
     let final = result
     if (options.refit) {
-      const everything = this.corpus(data.training)
+      const everything = this.corpus(data.training, data.times?.training)
       const refit = await stages.train('everything', everything, ids, { epochs: best.epochs })
       final = await fitted({ corpus: everything, ids, best: refit })
     }
@@ -100,14 +100,14 @@ class Fit {
    */
   private async models(): Promise<{ readonly judged: Model; readonly hidden: HiddenRun }> {
     const { data, stages } = this
-    const corpus = this.corpus(data.fitting)
+    const corpus = this.corpus(data.fitting, data.times?.fitting)
     const warmCases = askedAmong(this.validation, corpus.warm)
     if (warmCases.length >= LEAST_WARM_CASES) {
       const { ids, best } = await this.earlyStopped(corpus, warmCases)
       return { judged: { corpus, ids, best }, hidden: await this.hiddenRun(ids, best.epochs) }
     }
-    const { visible, cases } = holdOutLast(data.fitting)
-    const less = this.corpus(visible)
+    const { visible, visibleTimes, cases } = holdOutLast(data.fitting, data.times?.fitting)
+    const less = this.corpus(visible, visibleTimes)
     const { ids, best } = await this.earlyStopped(less, this.sample(askedAmong(cases, less.warm), MOST_CASES))
     const model = { corpus, ids, best: await stages.train('judged', corpus, ids, { epochs: best.epochs }) }
     if (warmCases.length > 0) return { judged: model, hidden: await this.hiddenRun(ids, best.epochs) }
@@ -128,8 +128,10 @@ class Fit {
   /** Hides items at random and trains on the rest: the model that is asked how cold items are best scored. */
   private async hiddenRun(ids: boolean, epochs: number): Promise<HiddenRun> {
     const { data, options } = this
-    const { hidden, visible, cases } = hideItems(data.fitting, options.coldShare, options.seed)
-    const corpus = this.corpus(visible, hidden)
+    const { fitting, times } = data
+    const { coldShare, seed } = options
+    const { hidden, visible, visibleTimes, cases } = hideItems(fitting, coldShare, seed, times?.fitting)
+    const corpus = this.corpus(visible, visibleTimes, hidden)
     const best = await this.stages.train('cold items', corpus, ids, { epochs })
     return { model: { corpus, ids, best }, items: hidden, cases: this.sample(cases, MOST_CASES) }
   }
@@ -168,11 +170,19 @@ class Fit {
     return this.stages.vectors(corpus, ids, best.weights, path)
   }
 
-  /** @param hidden items that are to look as if nobody had taken them yet */
-  private corpus(histories: readonly Int32Array[], hidden: Int32Array = new Int32Array(0)): Corpus {
-    const { texts, coldTexts, textsWithout } = this.data
+  /**
+   * @param times of the events of `histories`, where that is read
+   * @param hidden items that are to look as if nobody had taken them yet
+   */
+  private corpus(
+    histories: readonly Int32Array[],
+    times: readonly Float64Array[] | undefined,
+    hidden: Int32Array = new Int32Array(0),
+  ): Corpus {
+    const { texts, coldTexts, textsWithout, times: read } = this.data
     const seen = (some: Matrix) => withColdTexts(some, coldTexts, hidden)
-    return corpusOf(histories, seen(texts), this.options.textDim, textsWithout?.map(seen))
+    const when = read && times && { kind: read.kind, times }
+    return corpusOf(histories, seen(texts), this.options.textDim, textsWithout?.map(seen), when)
   }
 
   /** As many cases as can be judged under every blend in a short time. */

@@ -7,6 +7,7 @@ export { idIndex, withColdTexts } from './corpus.js'
 export type { EpochRecord, FitReport } from './fit-types.js'
 export { gruEncoder } from './gru-encoder.js'
 export { hideItems } from './hidden-items.js'
+export { bucketsOf, timeOf } from './intervals.js'
 export { candidateLoss } from './losses.js'
 export {
   type AdapterShape,
@@ -14,12 +15,13 @@ export {
   itemHead,
   noDropout,
   type PackedHistories,
+  packedHistories,
   personEncoder,
   pooledDropout,
 } from './model.js'
-export { TRAIN_OPTIONS, type TrainOptions } from './options.js'
+export { ENCODERS, TRAIN_OPTIONS, type TrainOptions, withEncoderDefaults } from './options.js'
 export { adapterRanker, adapterScorer } from './ranker.js'
 export { type PackedEvents, packEpoch, packTails, rowsOf } from './sequences.js'
 export { dropoutPool, POOL_SLACK } from './steps.js'
-export { type AdapterData, historiesOf, type TrainedAdapter, trainAdapter } from './train.js'
+export { type AdapterData, historiesOf, type TrainedAdapter, timedHistories, trainAdapter } from './train.js'
 export { fitWhitening, type Whitening, whiten } from './whitening.js'

@@ -5,13 +5,22 @@ import type { Batch } from '../onnx/optimizer-session.js'
 import { serializeModel } from '../onnx/protobuf.js'
 import { Session, tensor } from '../onnx/session.js'
 import type { Matrix } from '../types.js'
-import { type AdapterShape, itemHead, noDropout, personEncoder } from './model.js'
+import { bucketsOf, timeOf } from './intervals.js'
+import {
+  type AdapterShape,
+  itemHead,
+  noDropout,
+  packedHistories,
+  personEncoder,
+  readsTimes,
+} from './model.js'
 import { packTails } from './sequences.js'
 
 export type Weights = { readonly [parameter: string]: Float32Array }
 
-/** Rows of events encoded by one run for many people; a question about one person is one row. */
+/** Rows of events encoded by one run for many people, and about how many events; a question about one person is one row. */
 const ROWS = 16
+const EVENTS = 512
 /** Items encoded by one run. */
 const ITEMS = 8192
 
@@ -22,6 +31,7 @@ const ITEMS = 8192
 export class Inference {
   private constructor(
     readonly shape: AdapterShape,
+    private readonly rows: number,
     private readonly items: Forward,
     private readonly persons: Forward,
     private readonly person: Forward,
@@ -44,9 +54,11 @@ export class Inference {
       },
       { threads },
     )
-    const persons = await openPersons(shape, ROWS, threads)
+    // Attention goes by the square of a row: what long ones take of memory stays in bounds.
+    const rows = Math.max(1, Math.min(ROWS, Math.round(EVENTS / shape.length)))
+    const persons = await openPersons(shape, rows, threads)
     const person = await openPersons(shape, 1, threads)
-    return new Inference(shape, items, persons, person, await openProducts(threads))
+    return new Inference(shape, rows, items, persons, person, await openProducts(threads))
   }
 
   /**
@@ -75,12 +87,18 @@ export class Inference {
   /**
    * [people, dim] unit rows; zero for an empty history.
    * @param histories rows of `items`, oldest first; the last `shape.length` of them count
+   * @param times [people] when the events of each history were; read by 'sasrec-long' only
    */
-  async personVectors(weights: Weights, items: Matrix, histories: readonly Int32Array[]): Promise<Matrix> {
+  async personVectors(
+    weights: Weights,
+    items: Matrix,
+    histories: readonly Int32Array[],
+    times: readonly (Float64Array | undefined)[] = [],
+  ): Promise<Matrix> {
     const { dim, length } = this.shape
     const result = matrix(histories.length, dim)
     const packed = packTails(histories, length)
-    const [forward, rows] = packed.rows === 1 ? [this.person, 1] : [this.persons, ROWS]
+    const [forward, rows] = packed.rows === 1 ? [this.person, 1] : [this.persons, this.rows]
     const vectors = new Float32Array(Math.ceil(packed.rows / rows) * rows * length * dim)
     for (let from = 0; from < packed.rows; from += rows) {
       const part = (all: Int32Array, filler: number) => {
@@ -94,12 +112,30 @@ export class Inference {
         segments: part(packed.segments, -1),
         positions: part(packed.positions, 0),
       }
-      vectors.set((await forward.run(weights, batch)).vectors, from * length * dim)
+      const fed = readsTimes(this.shape.encoder)
+        ? { ...batch, intervals: this.intervals(batch, histories, times) }
+        : batch
+      vectors.set((await forward.run(weights, fed)).vectors, from * length * dim)
     }
     for (const [h, last] of packed.last.entries()) {
       if (last >= 0) result.data.set(vectors.subarray(last * dim, (last + 1) * dim), h * dim)
     }
     return result
+  }
+
+  /** [rows, L, L] @param segments and `positions` as `packTails` makes them of the histories */
+  private intervals(
+    { segments, positions }: { readonly segments: Int32Array; readonly positions: Int32Array },
+    histories: readonly Int32Array[],
+    times: readonly (Float64Array | undefined)[],
+  ): Int32Array {
+    const { length, timeKind } = this.shape
+    const moments = Float64Array.from(segments, (person, i) => {
+      if (person < 0) return 0
+      const cutOff = Math.max(0, histories[person].length - length)
+      return timeOf(times[person], cutOff + positions[i], timeKind)
+    })
+    return bucketsOf(moments, segments, length, timeKind)
   }
 
   /** [people, items] inner products. */
@@ -124,9 +160,8 @@ function openPersons(shape: AdapterShape, rows: number, threads: number): Promis
     (scope) => {
       const items = scope.batch('items', 'float32', ['items', dim])
       const events = scope.ops.gatherRows(items, scope.batch('events', 'int32', [rows * length]))
-      const segments = scope.batch('segments', 'int32', [rows, length])
-      const positions = scope.batch('positions', 'int32', [rows, length])
-      return { vectors: personEncoder(scope, shape, events, { segments, positions, rows }, noDropout) }
+      const histories = packedHistories(scope, rows, length, readsTimes(shape.encoder))
+      return { vectors: personEncoder(scope, shape, events, histories, noDropout) }
     },
     { threads },
   )

@@ -42,7 +42,8 @@ export async function judgeBlends(
   for (let from = 0; from < cases.length; from += PEOPLE) {
     const some = cases.slice(from, from + PEOPLE)
     const histories = some.map(({ person }) => person.items)
-    const persons = await step(() => inference.personVectors(weights, parts.head, histories))
+    const times = some.map(({ person }) => person.times)
+    const persons = await step(() => inference.personVectors(weights, parts.head, histories, times))
     for (const [i, history] of histories.entries()) {
       trainedPerson(row(persons, i), parts.head, history, parts.mean)
     }

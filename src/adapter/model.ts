@@ -2,7 +2,9 @@ import type { Value } from '../onnx/graph.js'
 import type { Ops } from '../onnx/ops.js'
 import { geluPerceptron, l2Normalize, linear } from '../onnx/ops-layers.js'
 import type { Scope, TrainingModel } from '../onnx/optimizer.js'
+import type { TimeKind } from '../types.js'
 import { gruEncoder } from './gru-encoder.js'
+import { intervalBias } from './intervals.js'
 import { candidateLoss, sampledLoss } from './losses.js'
 
 /** The sizes of an adapter. Letters in comments: U items, R rows of L events, D = dim, W = textDim. */
@@ -19,8 +21,15 @@ export interface AdapterShape {
   readonly length: number
   /** Items with an ID embedding; 0 for text alone. */
   readonly idCount: number
-  /** 'sasrec' and 'gru' read the order of events, 'mean' weighs them by recency. */
-  readonly encoder: 'sasrec' | 'gru' | 'mean'
+  /** 'sasrec' and 'gru' read the order of events, 'sasrec-long' how far apart they are too, 'mean' weighs them by recency. */
+  readonly encoder: 'sasrec' | 'sasrec-long' | 'gru' | 'mean'
+  /** What the times are that 'sasrec-long' was trained with; absent for the others. */
+  readonly timeKind?: TimeKind
+}
+
+/** Whether an encoder reads when events were. */
+export function readsTimes(encoder: AdapterShape['encoder']): boolean {
+  return encoder === 'sasrec-long'
 }
 
 /** How 'mean' weighs: an event counts this much of the one after it. */
@@ -85,8 +94,21 @@ export interface PackedHistories {
   /** [R, L] place of the event in its history, from 0 (int32). */
   readonly positions: Value
   readonly rows: number
-  /** Added, in a layer's attention, to what event i thinks of event j before the softmax: [R, heads, L, L]. */
-  readonly bias?: (layer: number) => Value
+  /** [R, L, L] bucket of the interval between two events (int32); for who reads times. */
+  readonly intervals?: Value
+}
+
+/** As a batch feeds them. */
+export function packedHistories(
+  { batch }: Scope,
+  rows: number,
+  length: number,
+  withTimes: boolean,
+): PackedHistories {
+  const segments = batch('segments', 'int32', [rows, length])
+  const positions = batch('positions', 'int32', [rows, length])
+  if (!withTimes) return { segments, positions, rows }
+  return { segments, positions, rows, intervals: batch('intervals', 'int32', [rows, length, length]) }
 }
 
 /** [R, L, L] true where event i may look at event j: the same history, and j not after i. */
@@ -102,7 +124,8 @@ function visibleEvents({ ops }: Scope, shape: AdapterShape, { segments, rows }: 
 
 /**
  * The person's vector after each event: a causal self-attention encoder (SASRec, Kang & McAuley 2018,
- * arXiv:1808.09781; normalized before each block), a recurrent network, or a mean by recency.
+ * arXiv:1808.09781; normalized before each block) that feels the intervals between events where they are given, a recurrent
+ * network, or a mean by recency.
  * @param events [R * L, D] the item vectors of the events @returns [R * L, D] unit rows
  */
 export function personEncoder(
@@ -124,7 +147,8 @@ export function personEncoder(
   let x = dropout(ops.add(ops.mul(events, Math.sqrt(dim)), places))
   for (let layer = 0; layer < layers; layer++) {
     const name = `person.${layer}`
-    const bias = histories.bias?.(layer)
+    const { intervals } = histories
+    const bias = intervals && intervalBias(scope, name, shape.heads, intervals)
     const attended = attention(
       scope,
       shape,
@@ -232,10 +256,9 @@ export function adapterModel(shape: AdapterShape, sizes: StepSizes): TrainingMod
       const layout = corrected ? 'few passes' : 'plain'
       const items = itemHead(scope, shape, text, dropout, ids, { layout })
       const events = ops.gatherRows(items, batch('events', 'int32', [rows * length]))
-      const segments = batch('segments', 'int32', [rows, length])
-      const positions = batch('positions', 'int32', [rows, length])
+      const histories = packedHistories(scope, rows, length, readsTimes(shape.encoder))
       const finish = corrected ? asTheyAre : l2Normalize
-      const persons = personEncoder(scope, shape, events, { segments, positions, rows }, dropout, finish)
+      const persons = personEncoder(scope, shape, events, histories, dropout, finish)
       const targets = batch('targets', 'int32', [rows * length])
       const weights = batch('weights', 'float32', [rows * length, 1])
       if (!corrected) return candidateLoss(scope, persons, items, targets, weights)

@@ -24,9 +24,9 @@ export interface TrainOptions {
   readonly hidden: number
   readonly layers: number
   readonly heads: number
-  /** Events that the person encoder reads: the newest ones. */
+  /** Events that the person encoder reads: the newest ones. 32, and 200 where 'encoder' is 'sasrec-long'. */
   readonly length: number
-  /** Rows of `length` events per step. */
+  /** Rows of `length` events per step. 32, and 8 where 'encoder' is 'sasrec-long'. */
   readonly rows: number
   readonly learningRate: number
   readonly weightDecay: number
@@ -49,12 +49,14 @@ export interface TrainOptions {
   readonly checkpoint: string | undefined
 }
 
+export const ENCODERS: readonly AdapterShape['encoder'][] = ['sasrec', 'sasrec-long', 'gru', 'mean']
+
 export const TRAIN_OPTIONS: OptionTable<TrainOptions> = {
   seed: integer(1, 0, 2 ** 31),
   epochs: integer(60, 1, 10_000),
   patience: integer(6, 1, 10_000),
   ids: choice('on', ['auto', 'on', 'off']),
-  encoder: choice('sasrec', ['sasrec', 'gru', 'mean']),
+  encoder: choice('sasrec', ENCODERS),
   dim: integer(128, 2, 4096),
   textDim: integer(256, 1, 4096),
   hidden: integer(256, 1, 8192),
@@ -72,4 +74,18 @@ export const TRAIN_OPTIONS: OptionTable<TrainOptions> = {
   device: choice('cpu', ['cpu', 'webgpu', 'cuda']),
   threads: integer(0, 0, 1024),
   checkpoint: optional(text('')),
+}
+
+/** Defaults of their own that some encoders have. */
+const ENCODER_DEFAULTS: { readonly [encoder in AdapterShape['encoder']]?: Partial<TrainOptions> } = {
+  'sasrec-long': { length: 200, rows: 8 },
+}
+
+/** `options` with the defaults of their encoder, where the caller has `given` nothing else. */
+export function withEncoderDefaults<O extends Pick<TrainOptions, 'encoder' | 'length' | 'rows'>>(
+  options: O,
+  given: Partial<O>,
+): O {
+  const own = Object.entries(ENCODER_DEFAULTS[options.encoder] ?? {})
+  return { ...options, ...Object.fromEntries(own.filter(([name]) => given[name as keyof O] === undefined)) }
 }

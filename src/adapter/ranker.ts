@@ -30,7 +30,8 @@ export async function adapterScorer(
     scores: (people) =>
       adapter.heldScores(
         held,
-        people.map((person) => person.items),
+        people.map(({ items }) => items),
+        people.map(({ times }) => times),
       ),
     close: () => adapter.releaseItems(held),
   }

@@ -14,11 +14,14 @@ export interface PackedEvents {
   readonly targets: Int32Array
   /** [rows * length] 1 where there is something to predict. */
   readonly weights: Float32Array
+  /** [rows * length] when the event was; where that is read. */
+  readonly times?: Float64Array
 }
 
 /** Events `from` to `to` (not included) of one history; each but the last has the next one as its target. */
 interface Window {
   readonly history: Int32Array
+  readonly times?: Float64Array
   readonly from: number
   readonly to: number
 }
@@ -26,10 +29,15 @@ interface Window {
 /**
  * One epoch of training: every event of every history is a target once, except the first and those at the
  * start of a window. Histories longer than a row are cut into windows at a place drawn anew each epoch.
- * @param histories item numbers, oldest first
+ * @param histories item numbers, oldest first @param times of each event of each history, where they are read
  */
-export function packEpoch(histories: readonly Int32Array[], length: number, source: Random): PackedEvents {
-  const windows = histories.flatMap((history) => cut(history, length, source))
+export function packEpoch(
+  histories: readonly Int32Array[],
+  length: number,
+  source: Random,
+  times?: readonly Float64Array[],
+): PackedEvents {
+  const windows = histories.flatMap((history, i) => cut(history, length, source, times?.[i]))
   shuffle(windows, source)
   const rows: Window[][] = []
   // open[room] lists rows with that much room: the fullest row that still has enough takes the window.
@@ -58,28 +66,30 @@ export function packEpoch(histories: readonly Int32Array[], length: number, sour
     positions: new Int32Array(size),
     targets: new Int32Array(size),
     weights: new Float32Array(size),
+    ...(times === undefined ? {} : { times: new Float64Array(size) }),
   }
   for (const [r, row] of rows.entries()) {
     let at = r * length
-    for (const [segment, { history, from, to }] of row.entries()) {
+    for (const [segment, { history, times: when, from, to }] of row.entries()) {
       for (let i = from; i + 1 < to; i++, at++) {
         packed.events[at] = history[i]
         packed.segments[at] = segment
         packed.positions[at] = i - from
         packed.targets[at] = history[i + 1]
         packed.weights[at] = 1
+        if (packed.times !== undefined && when !== undefined) packed.times[at] = when[i]
       }
     }
   }
   return packed
 }
 
-function cut(history: Int32Array, length: number, source: Random): Window[] {
+function cut(history: Int32Array, length: number, source: Random, times: Float64Array | undefined): Window[] {
   const windows: Window[] = []
   let from = 0
   let to = history.length - 1 <= length ? history.length : 2 + source.integer(length)
   while (history.length - from >= 2) {
-    windows.push({ history, from, to })
+    windows.push({ history, times, from, to })
     from = to - 1
     to = Math.min(history.length, from + length + 1)
   }
@@ -89,14 +99,13 @@ function cut(history: Int32Array, length: number, source: Random): Window[] {
 /** Rows `from` to `to` (not included), filled up to `rows` rows that predict nothing. */
 export function rowsOf(packed: PackedEvents, from: number, to: number, rows: number): PackedEvents {
   const { length } = packed
-  const part = <T extends Int32Array | Float32Array>(all: T, filler: number): T => {
-    const result = (
-      all instanceof Int32Array ? new Int32Array(rows * length) : new Float32Array(rows * length)
-    ) as T
+  const part = <T extends Int32Array | Float32Array | Float64Array>(all: T, filler: number): T => {
+    const result = new (all.constructor as new (size: number) => T)(rows * length)
     result.fill(filler)
     result.set(all.subarray(from * length, to * length))
     return result
   }
+  const { times } = packed
   return {
     rows,
     length,
@@ -105,6 +114,7 @@ export function rowsOf(packed: PackedEvents, from: number, to: number, rows: num
     positions: part(packed.positions, 0),
     targets: part(packed.targets, 0),
     weights: part(packed.weights, 0),
+    ...(times === undefined ? {} : { times: part(times, 0) }),
   }
 }
 

@@ -1,6 +1,5 @@
 import { mean } from '../math/statistics.js'
 import type { TestCase } from '../ranking.js'
-import type { Matrix } from '../types.js'
 import type { Blend, BlendPath, BlendShares } from './blend.js'
 import { type Anchors, headVectors, rowsAt } from './cold.js'
 import { type Corpus, idIndex } from './corpus.js'
@@ -51,10 +50,10 @@ export class Stages {
     if (finished !== undefined) return finished
     const { options, hooks } = this
     const under = this.memory.current?.stage === name ? this.memory.current : undefined
-    const { white, warm, histories, own } = corpus
+    const { white, warm, histories, own, when } = corpus
     const shape = this.shape(corpus, ids)
     const steps = await hooks.step(() =>
-      AdapterSteps.create(shape, white, warm, histories, options, under?.state, own),
+      AdapterSteps.create(shape, white, warm, histories, options, under?.state, own, when),
     )
     let best: StageResult = under?.best ?? { epochs: 0, validation: -1, weights: {} }
     try {
@@ -132,10 +131,11 @@ export class Stages {
     this.memory = { ...this.memory, epochs: [...this.memory.epochs, record] }
   }
 
-  private shape({ white, warm }: { readonly white: Matrix; readonly warm: Int32Array }, ids: boolean) {
+  private shape({ white, warm, when }: Pick<Corpus, 'white' | 'warm' | 'when'>, ids: boolean): AdapterShape {
     const { dim, hidden, layers, heads, length, encoder } = this.options
     const idCount = ids ? warm.length : 0
-    return { textDim: white.dim, dim, hidden, layers, heads, length, encoder, idCount } satisfies AdapterShape
+    const shape = { textDim: white.dim, dim, hidden, layers, heads, length, encoder, idCount }
+    return when === undefined ? shape : { ...shape, timeKind: when.kind }
   }
 
   private async open(shape: AdapterShape): Promise<Inference> {

@@ -3,6 +3,8 @@ import type { AdamOptions } from '../onnx/optimizer.js'
 import { type Batch, Training, type TrainingState } from '../onnx/optimizer-session.js'
 import type { Device, Matrix } from '../types.js'
 import { type Candidates, fullCandidates, sampledCandidates } from './candidates.js'
+import type { HistoryTimes } from './corpus.js'
+import { bucketsOf } from './intervals.js'
 import { type AdapterShape, adapterModel } from './model.js'
 import { type PackedEvents, packEpoch, rowsOf } from './sequences.js'
 
@@ -34,6 +36,12 @@ export interface OwnTexts {
   readonly part: Int32Array
 }
 
+/** The histories of a part of the people, and when their events were, where that is read. */
+interface Part {
+  readonly histories: readonly Int32Array[]
+  readonly times?: readonly Float64Array[]
+}
+
 /** Rows of one packed part of the people that make one step. */
 interface Step {
   readonly packed: PackedEvents
@@ -55,7 +63,7 @@ export class AdapterSteps {
     private readonly unroll: number,
     private readonly candidates: Candidates,
     /** Histories by the text that they may learn from. */
-    private readonly parts: readonly (readonly Int32Array[])[],
+    private readonly parts: readonly Part[],
     private readonly shape: AdapterShape,
     private readonly options: StepOptions,
   ) {}
@@ -65,6 +73,7 @@ export class AdapterSteps {
    * @param warm item number of each warm item; ID rows are places in this list
    * @param histories what people took, item numbers, oldest first; every item of them is in `warm`
    * @param own in place of `text`, where people wrote some of it
+   * @param when of the events of `histories`, for an encoder that reads it
    */
   static async create(
     shape: AdapterShape,
@@ -74,6 +83,7 @@ export class AdapterSteps {
     options: StepOptions,
     state?: TrainingState,
     own: OwnTexts = { texts: [text], part: new Int32Array(histories.length) },
+    when?: HistoryTimes,
   ): Promise<AdapterSteps> {
     const { rows, dropout, seed, device, threads, weightDecay } = options
     const candidates =
@@ -97,7 +107,10 @@ export class AdapterSteps {
     const adam: Partial<AdamOptions> = { weightDecay }
     const unroll = options.unroll ?? (candidates.corrected ? UNROLLED_SAMPLES : 1)
     const training = await Training.create(model, { device, threads, seed, state, adam, unroll })
-    const parts = own.texts.map((_, part) => histories.filter((_history, i) => own.part[i] === part))
+    const parts = own.texts.map((_, part) => {
+      const isMine = (_one: unknown, i: number) => own.part[i] === part
+      return { histories: histories.filter(isMine), times: when?.times.filter(isMine) }
+    })
     return new AdapterSteps(training, unroll, candidates, parts, shape, options)
   }
 
@@ -151,9 +164,9 @@ export class AdapterSteps {
 
   /** The steps of one epoch, of equal size within a part, parts mixed. */
   private plan(source: Random): Step[] {
-    const steps = this.parts.flatMap((histories, text) => {
+    const steps = this.parts.flatMap(({ histories, times }, text) => {
       if (histories.length === 0) return []
-      const packed = packEpoch(histories, this.shape.length, source)
+      const packed = packEpoch(histories, this.shape.length, source, times)
       const count = Math.ceil(packed.rows / this.options.rows)
       const cut = (b: number) => Math.round((b * packed.rows) / count)
       return Array.from({ length: count }, (_, b) => ({ packed, from: cut(b), to: cut(b + 1), text }))
@@ -166,11 +179,13 @@ export class AdapterSteps {
     source: Random,
   ): Batch & { readonly weights: Float32Array } {
     const part = rowsOf(packed, from, to, this.options.rows)
+    const { times, segments, length } = part
     return {
       ...this.candidates.of(part, source, text),
       segments: part.segments,
       positions: part.positions,
       weights: part.weights,
+      ...(times && { intervals: bucketsOf(times, segments, length, this.shape.timeKind) }),
       ...this.draws(source),
     }
   }

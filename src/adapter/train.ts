@@ -5,7 +5,8 @@ import type { TestCase } from '../ranking.js'
 import type { InteractionTable, Matrix, OnProgress } from '../types.js'
 import { Adapter } from './adapter.js'
 import type { FitData, FitReport, FitResult, Fitted } from './fit-types.js'
-import { TRAIN_OPTIONS, type TrainOptions } from './options.js'
+import { readsTimes } from './model.js'
+import { TRAIN_OPTIONS, type TrainOptions, withEncoderDefaults } from './options.js'
 import type { TrainRequest } from './worker.js'
 
 /** What to train on. The tables number items alike, and `texts` has their text vectors in that order. */
@@ -56,7 +57,7 @@ export async function trainAdapter(
   given: Partial<TrainOptions> = {},
   hooks: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
 ): Promise<TrainedAdapter> {
-  const options = resolveOptions('train', TRAIN_OPTIONS, given)
+  const options = withEncoderDefaults(resolveOptions('train', TRAIN_OPTIONS, given), given)
   if (options.dim % options.heads !== 0) {
     throw new TextrecError(
       'OPTION_INVALID',
@@ -72,13 +73,18 @@ export async function trainAdapter(
       'Give one row per item of the tables, in their order.',
     )
   }
+  const fitting = timedHistories(data.fitting)
+  const training = timedHistories(data.training)
   const fitData: FitData = {
     texts: data.texts,
     coldTexts: data.coldTexts,
     textsWithout: data.textsWithout,
-    fitting: historiesOf(data.fitting),
-    training: historiesOf(data.training),
+    fitting: fitting.histories,
+    training: training.histories,
     validation: data.validation,
+    ...(readsTimes(options.encoder)
+      ? { times: { kind: data.training.timeKind, fitting: fitting.times, training: training.times } }
+      : {}),
   }
   const taught = fitData.fitting.filter((history) => history.length > 1).length
   if (taught < FEWEST_HISTORIES || data.validation.length === 0) {
@@ -111,12 +117,26 @@ export async function trainAdapter(
 
 /** [people] by person number: what they took, oldest first, each item once, the first time they took it. */
 export function historiesOf(table: InteractionTable): Int32Array[] {
+  return timedHistories(table).histories
+}
+
+/** The same, and when they took each. */
+export function timedHistories(table: InteractionTable): {
+  readonly histories: Int32Array[]
+  readonly times: Float64Array[]
+} {
   const histories = table.userIds.map(() => new Int32Array(0))
+  const times = table.userIds.map(() => new Float64Array(0))
   let start = 0
   for (let at = 1; at <= table.users.length; at++) {
     if (at < table.users.length && table.users[at] === table.users[start]) continue
-    histories[table.users[start]] = Int32Array.from(new Set(table.items.subarray(start, at)))
+    const first = new Map<number, number>()
+    for (let row = start; row < at; row++) {
+      if (!first.has(table.items[row])) first.set(table.items[row], table.times[row])
+    }
+    histories[table.users[start]] = Int32Array.from(first.keys())
+    times[table.users[start]] = Float64Array.from(first.values())
     start = at
   }
-  return histories
+  return { histories, times }
 }

@@ -25,14 +25,17 @@ export interface ItemsRequest {
   /** [items] place among the warm items, -1 for cold ones. */
   readonly index: Int32Array
 }
-export interface PersonsRequest {
-  readonly items: Matrix
+/** Histories, and when their events were where that is known. */
+export interface Histories {
   readonly histories: readonly Int32Array[]
+  readonly times?: readonly (Float64Array | undefined)[]
 }
-export interface ScoresRequest {
+export interface PersonsRequest extends Histories {
+  readonly items: Matrix
+}
+export interface ScoresRequest extends Histories {
   /** What `hold` returned. */
   readonly held: number
-  readonly histories: readonly Int32Array[]
 }
 
 const TRAINING = 'Training the adapter'
@@ -72,9 +75,9 @@ async function train({ data, options }: TrainRequest, context: CallContext) {
   return { result: await fitAdapter(data, options, hooks, memory) }
 }
 
-async function persons(items: Matrix, white: Matrix, head: Matrix, histories: readonly Int32Array[]) {
+async function persons(items: Matrix, white: Matrix, head: Matrix, { histories, times }: Histories) {
   const { fitted, inference } = current()
-  const trained = await nativeStep(() => inference.personVectors(fitted.weights, head, histories))
+  const trained = await nativeStep(() => inference.personVectors(fitted.weights, head, histories, times))
   const text = textPersons(white, histories)
   const result = matrix(histories.length, items.dim)
   for (const [i, history] of histories.entries()) {
@@ -99,9 +102,9 @@ serveWorker(
       const isWarm = Uint8Array.from(index, (place) => Number(place >= 0))
       return { result: blendItems(white, head, isWarm, blend) }
     },
-    persons: async ({ items, histories }: PersonsRequest) => {
+    persons: async ({ items, ...asked }: PersonsRequest) => {
       const { white, head } = splitItems(items, current().fitted.shape.textDim)
-      return { result: await persons(items, white, head, histories) }
+      return { result: await persons(items, white, head, asked) }
     },
     hold: async (items: Matrix) => {
       held.set(nextHeld, { blended: items, ...splitItems(items, current().fitted.shape.textDim) })
@@ -111,9 +114,9 @@ serveWorker(
       held.delete(id)
       return { result: undefined }
     },
-    scores: async ({ held: id, histories }: ScoresRequest) => {
+    scores: async ({ held: id, ...asked }: ScoresRequest) => {
       const { blended, white, head } = held.get(id)!
-      const people = await persons(blended, white, head, histories)
+      const people = await persons(blended, white, head, asked)
       const result = await nativeStep(() => current().inference.scores(people, blended))
       return { result, transfer: [result.data.buffer as ArrayBuffer] }
     },

@@ -1,12 +1,11 @@
 import { personEncoder } from '../adapter/index.js'
-import { BUCKETS } from './intervals.js'
 import { sequenceFamily } from './sequence.js'
 
 /*
  * SASRec with a longer memory that feels time, after TiSASRec (Li, Wang & McAuley 2020, WSDM): attention between events i and
  * j gains a learned number for how far apart in time they are,
  *   softmax(q_i k_j / sqrt(d) + B_h[bucket(|t_i - t_j|)])         B [buckets, heads] in each layer, from zero
- * with intervals in powers of two (intervals.ts), where the paper embeds them linearly, clipped by person: one table serves
+ * with intervals in powers of two (src/adapter/intervals.ts), where the paper embeds them linearly, clipped by person: one table serves
  * a minute and a decade. 200 events are read at once, so attention costs forty times that of 32, for each row.
  *
  * Good where times are dates: in the tables of docs/families.md the best family that learns on one catalogue alone (.083 and
@@ -15,16 +14,6 @@ import { sequenceFamily } from './sequence.js'
  */
 export const sasrecLong = sequenceFamily(
   'sasrec-long',
-  {
-    readsTimes: true,
-    read: (scope, shape, events, rows, dropout) => {
-      const { ops, parameter } = scope
-      const bias = (layer: number) => {
-        const table = parameter(`person.${layer}.intervals`, [BUCKETS, shape.heads], { fill: 0 }, false)
-        return ops.transpose(ops.gatherRows(table, rows.intervals!), [0, 3, 1, 2])
-      }
-      return personEncoder(scope, shape, events, { ...rows, bias }, dropout)
-    },
-  },
+  { read: personEncoder, readsTimes: true },
   { length: 200, batch: 1600 },
 )

@@ -1,4 +1,5 @@
 import {
+  bucketsOf,
   type Candidates,
   fullCandidates,
   type PackedEvents,
@@ -12,7 +13,6 @@ import { matrix } from '../math/matrix.js'
 import { type Random, shuffle } from '../math/random.js'
 import type { Batch } from '../onnx/optimizer-session.js'
 import type { FamilyData, Pairs } from './family.js'
-import { bucketsOf } from './intervals.js'
 import type { FamilyOptions } from './options.js'
 
 /** One step: rows of packed events, about people of one part. */

@@ -4,6 +4,7 @@ import {
   type Dropout,
   itemHead,
   type PackedHistories,
+  packedHistories,
 } from '../adapter/index.js'
 import type { Value } from '../onnx/graph.js'
 import { l2Normalize } from '../onnx/ops-layers.js'
@@ -18,12 +19,6 @@ import type { SequenceSampler } from './sequence-batches.js'
  * so far; logits are their products over a learned temperature. Letters: R rows of L events, D = factors.
  */
 
-/** Rows of events, and what a model may read beside their items. */
-export interface EventRows extends PackedHistories {
-  /** [R, L, L] bucket of the interval between two events; for models that read times. */
-  readonly intervals?: Value
-}
-
 /** How a model reads: the person's vector after each event. */
 export interface SequenceReader {
   /** @param events [R * L, D] unit item vectors @returns [R * L, D] unit rows */
@@ -31,7 +26,7 @@ export interface SequenceReader {
     scope: Scope,
     shape: AdapterShape,
     events: Value,
-    rows: EventRows,
+    rows: PackedHistories,
     dropout: Dropout,
   ) => Value
   readonly readsTimes: boolean
@@ -61,19 +56,6 @@ export function itemVectors(
   const table = parameter('item.ids', [idCount, dim], { deviation: 1 / Math.sqrt(dim) })
   const rows = l2Normalize(ops, index === undefined ? table : ops.gatherRows(table, index))
   return mask === undefined ? rows : ops.mul(rows, mask)
-}
-
-/** [R, L] and, where they are read, the intervals: as a batch feeds them. */
-export function eventRows(
-  { batch }: Scope,
-  { read: _, readsTimes }: SequenceReader,
-  rows: number,
-  length: number,
-): EventRows {
-  const segments = batch('segments', 'int32', [rows, length])
-  const positions = batch('positions', 'int32', [rows, length])
-  const intervals = readsTimes ? batch('intervals', 'int32', [rows, length, length]) : undefined
-  return { segments, positions, rows, intervals }
 }
 
 /** The forward pass of a training step. @param dropoutOf the same pass without dropout serves validation */
@@ -106,7 +88,8 @@ export function sequenceModel(
         dropout,
       )
       const events = ops.gatherRows(items, batch('events', 'int32', [rows * length]))
-      const people = reader.read(scope, shape, events, eventRows(scope, reader, rows, length), dropout)
+      const histories = packedHistories(scope, rows, length, reader.readsTimes)
+      const people = reader.read(scope, shape, events, histories, dropout)
       const targets = batch('targets', 'int32', [rows * length])
       const weights = batch('weights', 'float32', [rows * length, 1])
       const logQ = corrected ? batch('logQ', 'float32', [1, count]) : undefined

@@ -1,11 +1,10 @@
-import { type AdapterShape, noDropout, packTails } from '../adapter/index.js'
+import { type AdapterShape, bucketsOf, noDropout, packedHistories, packTails } from '../adapter/index.js'
 import { matrix, row } from '../math/matrix.js'
 import { Forward } from '../onnx/forward.js'
 import type { Scorer } from '../ranking.js'
 import type { Matrix, Person, TimeKind } from '../types.js'
 import type { Weights } from './family.js'
-import { bucketsOf } from './intervals.js'
-import { eventRows, itemVectors, type SequenceReader } from './sequence-network.js'
+import { itemVectors, type SequenceReader } from './sequence-network.js'
 
 /** Events that one run reads, about. */
 const EVENTS = 512
@@ -39,8 +38,8 @@ export async function sequenceScorer(
     (scope) => {
       const table = scope.batch('items', 'float32', [items.rows, dim])
       const events = scope.ops.gatherRows(table, scope.batch('events', 'int32', [rows * length]))
-      const read = reader.read(scope, shape, events, eventRows(scope, reader, rows, length), noDropout)
-      return { people: read }
+      const histories = packedHistories(scope, rows, length, reader.readsTimes)
+      return { people: reader.read(scope, shape, events, histories, noDropout) }
     },
     { threads },
   )

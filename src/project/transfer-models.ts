@@ -119,7 +119,7 @@ function tuned(name: string, settings: Partial<FamilyOptions> = {}): MakeRecipe 
         const { dim: factors, hidden, layers, heads, length } = shape
         const { threads, training } = inputs
         const sizes = { factors, hidden, layers, heads, length }
-        return familyRecipe('sasrec', {
+        return familyRecipe(shape.encoder === 'sasrec-long' ? 'sasrec-long' : 'sasrec', {
           name,
           options: { ...sizes, learningRate: TUNING_RATE, threads, epochs: training.epochs, ...settings },
           pretrained,

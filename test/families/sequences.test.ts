@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { BUCKETS, bucketsOf } from '#src/adapter/intervals.js'
 import { familyRecipe } from '#src/families/index.js'
-import { BUCKETS, bucketsOf } from '#src/families/intervals.js'
 import { FAMILY_OPTIONS } from '#src/families/options.js'
 import { SequenceSampler } from '#src/families/sequence-batches.js'
 import { matrix } from '#src/math/matrix.js'

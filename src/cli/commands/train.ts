@@ -28,6 +28,7 @@ interface TrainFlags extends ShellFlags, EncoderFlags {
 const MODELS: readonly NonNullable<TrainOptions['model']>[] = [
   'sasrec',
   'sasrec-text',
+  'sasrec-long',
   'gru',
   'two-tower',
   'two-tower-text',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { hideItems, historiesOf } from '../../adapter/index.js'
+import { hideItems, timedHistories } from '../../adapter/index.js'
 import { TextrecError } from '../../errors.js'
 import type { Split } from '../../evaluate/index.js'
 import { random, shuffle } from '../../math/random.js'
@@ -49,7 +49,8 @@ export function groundOf(split: Split, coldShare: number, seed: number): Ground 
   }
   shuffle(people, random(seed + 0x7e57))
   const choosers = new Set(people.slice(0, people.length >> 1))
-  const { hidden, cases, visible } = hideItems(historiesOf(fitting), coldShare, seed)
+  const { histories, times } = timedHistories(fitting)
+  const { hidden, cases, visible } = hideItems(histories, coldShare, seed, times)
   return {
     split,
     fitting,

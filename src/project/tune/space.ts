@@ -66,16 +66,8 @@ const FACTORS: Draws<FamilyOptions> = {
   learningRate: between(1e-3, 2e-2),
   regularization: between(1e-4, 0.1),
 }
-const SEQUENCES: Draws<FamilyOptions> = {
-  ...DEPTH,
-  factors: oneOf(64, 128, 256),
-  learningRate: between(5e-4, 5e-3),
-  weightDecay: between(1e-3, 0.2),
-  dropout: oneOf(0.1, 0.2, 0.3, 0.4, 0.5),
-}
 
 function drawsOf(model: TunedModel): { readonly [name: string]: Draw } {
-  if (model === 'sasrec-long') return SEQUENCES
   if (/^(lightgcn|neumf)/.test(model)) return { ...FACTORS, ...DEPTH }
   if (!isTrainable(model)) return FACTORS
   const [reader] = model.split('-')

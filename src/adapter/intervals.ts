@@ -1,3 +1,5 @@
+import type { Value } from '../onnx/graph.js'
+import type { Scope } from '../onnx/optimizer.js'
 import type { TimeKind } from '../types.js'
 
 /** How many kinds of interval are told apart: the last one is for all beyond. */
@@ -30,4 +32,28 @@ export function bucketsOf(
     }
   }
   return buckets
+}
+
+/**
+ * What attention adds in a layer to what event i thinks of event j before the softmax: B[bucket of their interval], a learned
+ * number per head, from zero (after TiSASRec, Li, Wang & McAuley 2020, WSDM).
+ * @param intervals [R, L, L] from `bucketsOf` @returns [R, heads, L, L]
+ */
+export function intervalBias(
+  { ops, parameter }: Scope,
+  layer: string,
+  heads: number,
+  intervals: Value,
+): Value {
+  const table = parameter(`${layer}.intervals`, [BUCKETS, heads], { fill: 0 }, false)
+  return ops.transpose(ops.gatherRows(table, intervals), [0, 3, 1, 2])
+}
+
+/**
+ * When event number `place` of a history was, by the clock that intervals are taken from. Where nobody says when, the
+ * order is its place, and dates count as one moment.
+ * @param times [events] of the whole history
+ */
+export function timeOf(times: Float64Array | undefined, place: number, kind: TimeKind | undefined): number {
+  return times?.[place] ?? (kind === 'order' ? place : 0)
 }
