@@ -15,8 +15,17 @@ import {
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { TextrecError } from '../errors.js'
 
-/** What a project keeps beside catalog.db and its logs. Nothing of it takes rejects. */
-const PROJECT_PARTS = new Set(['indexes', 'adapters', 'locks', 'crowd', 'training', 'graphs'])
+/** What a project keeps beside catalog.db and its logs. Nothing of it takes rejects, or anything else for people to read. */
+const PROJECT_PARTS = new Set([
+  'indexes',
+  'adapters',
+  'locks',
+  'crowd',
+  'people',
+  'training',
+  'tuning',
+  'graphs',
+])
 /** Longer than any first line of a reject file. */
 const HEAD_BYTES = 64 * 1024
 
@@ -138,6 +147,12 @@ function existingParent(absolute: string): string {
   let parent = dirname(absolute)
   while (statSync(parent, { throwIfNoEntry: false }) === undefined) parent = dirname(parent)
   return parent
+}
+
+/** Whether `path` is, or would be, a part of the project: by its place, through links, or by a second name of a file. */
+export function isProjectFile(path: string, project: string): boolean {
+  const absolute = resolve(path)
+  return isOfProject(absolute, statSync(absolute, { throwIfNoEntry: false }), project)
 }
 
 function isOfProject(absolute: string, found: Stats | undefined, project: string): boolean {

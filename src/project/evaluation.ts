@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import type { TrainOptions } from '../adapter/index.js'
 import type { Encoder } from '../encode/index.js'
 import { TextrecError } from '../errors.js'
@@ -33,6 +32,7 @@ import { EvaluationInputs } from './evaluation-inputs.js'
 import { recipesFor } from './evaluation-models.js'
 import { KnownTexts } from './known-texts.js'
 import { type LiveState, textSpaceOf } from './live-index.js'
+import { requireOutput, writeOutput } from './output-file.js'
 
 export interface EvaluateOptions extends LongOptions {
   /** 'time=80%', 'hold-last' or 'last-five'. 'time=80%' when neither this nor a cold split is given. */
@@ -141,9 +141,11 @@ export async function runEvaluation(
   }
   const { k, baseline, seed, seeds = [seed], signal, onProgress, report } = options
   const metric = options.metric ?? (options.coldItems === undefined ? 'ndcg' : 'recall')
+  if (report !== undefined) requireOutput('evaluate: report', report, source.store.directory)
   const draws = drawsOf(source, options)
   const comparison = await compareOverSeeds(seeds, draws, { k, baseline, metric, signal, onProgress })
-  if (report !== undefined) await writeFile(report, await comparisonPage(comparison))
+  if (report !== undefined)
+    await writeOutput('evaluate: report', report, await comparisonPage(comparison), source.store.directory)
   return comparison
 }
 

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { makeFolder } from '../artifact/index.js'
 import { TextrecError, throwIfAborted } from '../errors.js'
+import { isProjectFile } from '../ingest/index.js'
 import type { Store } from '../store/index.js'
 import type { OnProgress, PersonAnswer } from '../types.js'
 
@@ -65,10 +66,10 @@ function note(store: Store, out: string, isUnderWay: boolean): void {
  *   time
  */
 export async function answerEveryone(store: Store, run: EveryoneRun): Promise<EveryoneReport> {
-  const out = requireFile(run.out)
-  const name = createHash('sha256').update(run.fingerprint).digest('hex').slice(0, 12)
-  const partial = join(dirname(out), `.${basename(out)}.${name}.partial`)
   try {
+    const out = requireFile(run.out, store.directory)
+    const name = createHash('sha256').update(run.fingerprint).digest('hex').slice(0, 12)
+    const partial = join(dirname(out), `.${basename(out)}.${name}.partial`)
     makeFolder(dirname(out))
     note(store, out, true)
     const done = await keepWholePieces(partial, run.userIds)
@@ -117,11 +118,16 @@ export async function answerEveryone(store: Store, run: EveryoneRun): Promise<Ev
  * before anybody is answered for: the file would take the place of a device.
  * @throws OPTION_INVALID
  */
-function requireFile(given: string): string {
+function requireFile(given: string, project: string): string {
   const path = resolve(given)
-  if (!existsSync(path)) return path
-  if (statSync(path).isFile()) return realpathSync(path)
-  throw new TextrecError('OPTION_INVALID', `${given} is there already and is no file.`, 'Name a file.')
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile())
+    throw new TextrecError('OPTION_INVALID', `${given} is there already and is no file.`, 'Name a file.')
+  if (isProjectFile(path, project)) {
+    const fact = `${given} is one of the project's own files.`
+    throw new TextrecError('OPTION_INVALID', fact, 'Name another file.')
+  }
+  return found === undefined ? path : realpathSync(path)
 }
 
 /** Sees to it that no other run has written into the file, or put its own in its place. @throws PROJECT_LOCKED */

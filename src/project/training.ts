@@ -20,6 +20,7 @@ import { textSpace, updateItemVectors } from './item-vectors.js'
 import { removeUnusedModels } from './leftovers.js'
 import { judgedFolder, provenanceOf, REPORT_KIND, reportFolder } from './live-contender.js'
 import { requireLiveState } from './live-index.js'
+import { requireOutput, writeOutput } from './output-file.js'
 import { forgottenCount, needsRetraining, removeUnfinishedTraining } from './retraining.js'
 import { adapterFolder, type LiveModel } from './serving-model.js'
 import { modelName, type TrainableModel, withModel } from './trainable-models.js'
@@ -80,6 +81,7 @@ export async function runTraining(
 ): Promise<TrainReport> {
   const options = withModel(resolveOptions('train', TRAIN, given), given)
   requireLiveState(store)
+  if (options.report !== undefined) requireOutput('train: report', options.report, store.directory)
   const lock = acquireLock(store.directory, 'train')
   const forgotten = forgottenCount(store)
   let decided = false
@@ -103,7 +105,8 @@ export async function runTraining(
         await serve(store, encoder, model, options)
       }
       decided = true
-      if (options.report !== undefined) await writeFile(options.report, await trainingPage(report))
+      if (options.report !== undefined)
+        await writeOutput('train: report', options.report, await trainingPage(report), store.directory)
       return report
     } finally {
       await trial.close()
