@@ -117,7 +117,7 @@ async function personOf(adapter: Adapter, signals: readonly Signal[]): Promise<F
   const weights = others.map(({ weight }) => weight)
   if (events.length > 0) {
     const items = stack(events.map(({ vector }) => vector))
-    const history = await adapter.personVectors(items, [Int32Array.from(events.keys())])
+    const history = await adapter.personVectors(items, [Int32Array.from(events.keys())], [timesOf(events)])
     if (others.length === 0) return known(row(history, 0))
     parts.push(row(history, 0))
     weights.push(events.reduce((sum, { weight }) => sum + weight, 0))
@@ -136,13 +136,20 @@ async function peopleOf(
       ? Int32Array.from(signals, ({ vector }) => rows.push(vector) - 1)
       : new Int32Array(0),
   )
-  const together = rows.length === 0 ? undefined : await adapter.personVectors(stack(rows), histories)
+  const together =
+    rows.length === 0 ? undefined : await adapter.personVectors(stack(rows), histories, all.map(timesOf))
   const people: (Float32Array | undefined)[] = []
   for (const [i, signals] of all.entries()) {
     const isThere = together !== undefined && histories[i].length > 0
     people.push(isThere ? known(row(together, i)) : await personOf(adapter, signals))
   }
   return people
+}
+
+/** When events were; undefined where that is not known of each. */
+function timesOf(events: readonly Signal[]): Float64Array | undefined {
+  const times = events.flatMap(({ time }) => (time === undefined ? [] : [time]))
+  return times.length === events.length ? Float64Array.from(times) : undefined
 }
 
 function stack(vectors: readonly Float32Array[]): Matrix {

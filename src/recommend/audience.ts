@@ -95,7 +95,11 @@ async function gatherMembers(
   for (const [user, userId] of table.userIds.entries()) {
     const first = row
     while (row < table.users.length && table.users[row] === user) row++
-    const taken = { items: items.slice(first, row), values: table.values.slice(first, row) }
+    const taken = {
+      items: items.slice(first, row),
+      values: table.values.slice(first, row),
+      times: table.times.slice(first, row),
+    }
     const member = keep(userId, taken)
     const at = members.push(member) - 1
     if (member === undefined) fresh.push({ at, userId, taken })
@@ -198,6 +202,7 @@ function sameTaken(a: Taken, b: Taken): boolean {
   if (a.items.length !== b.items.length) return false
   for (let i = 0; i < a.items.length; i++) {
     if (a.items[i] !== b.items[i] || !Object.is(a.values[i], b.values[i])) return false
+    if (a.times?.[i] !== b.times?.[i]) return false
   }
   return true
 }

@@ -8,6 +8,8 @@ export interface Signal {
   readonly weight: number
   /** An event of the person's history: these have an order, oldest first; what people say has none. */
   readonly event?: boolean
+  /** When an event was, as the store knows it: milliseconds, or a position. */
+  readonly time?: number
 }
 
 export const TASTE = {

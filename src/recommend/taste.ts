@@ -45,10 +45,12 @@ export interface TasteSource {
   readonly settings: ServingSettings
 }
 
-/** What somebody took, oldest first: keys, and ratings or NaN. */
+/** What somebody took, oldest first: keys, ratings or NaN, and when. */
 export interface Taken {
   readonly items: Int32Array
   readonly values: Float32Array
+  /** Read by an adapter that feels intervals. */
+  readonly times?: Float64Array
 }
 
 /** What somebody says of themselves, beside or instead of a history. */
@@ -122,14 +124,14 @@ function signalsOf(
   const latest = latestValues(taken)
   const liked = new Set<number>()
   const signals: NamedSignal[] = []
-  const add = (key: number, weight: number, event = false) => {
-    if (weight !== 0 && index.has(key)) signals.push({ key, weight, event })
+  const add = (key: number, weight: number, event = false, time?: number) => {
+    if (weight !== 0 && index.has(key)) signals.push({ key, weight, event, time })
   }
   const weights = historyWeights(latest.values, crowd.range, settings.decay)
   latest.items.forEach((key, i) => {
     if (!crowd.isLiked(latest.values[i])) return
     liked.add(key)
-    add(key, weights[i], true)
+    add(key, weights[i], true, latest.times?.[i])
   })
   for (const key of said.likes) {
     liked.add(key)
@@ -144,7 +146,7 @@ function signalsOf(
 }
 
 /** Each item once, at its last event; the rest keep their order. */
-function latestValues({ items, values }: Taken): Taken {
+function latestValues({ items, values, times }: Taken): Taken {
   const last = new Map<number, number>()
   items.forEach((key, i) => {
     last.set(key, i)
@@ -153,6 +155,7 @@ function latestValues({ items, values }: Taken): Taken {
   return {
     items: Int32Array.from(kept, (i) => items[i]),
     values: Float32Array.from(kept, (i) => values[i]),
+    times: times && Float64Array.from(kept, (i) => times[i]),
   }
 }
 
