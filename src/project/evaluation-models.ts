@@ -14,7 +14,7 @@ import { meanOfWordVectors } from '../families/index.js'
 import { nearest } from '../options.js'
 import { type RankerRecipe, rankerOf } from '../ranking.js'
 import type { Matrix } from '../types.js'
-import { ADAPTER_MODELS } from './adapter-models.js'
+import { ADAPTER_MODELS, form } from './adapter-models.js'
 import type { EvaluationInputs } from './evaluation-inputs.js'
 import { FAMILY_MODELS, type MakeRecipe } from './family-models.js'
 import { bestTrial, judgeFusions } from './fusion-choice.js'
@@ -43,6 +43,7 @@ export const EVALUATION_MODELS = {
   ...ADAPTER_MODELS,
   ...TRANSFER_MODELS,
   fused: fusedRecipe,
+  'fused-long': form('fused-long', 'sasrec-long', fusedRecipe),
 } as const satisfies { readonly [name: string]: MakeRecipe }
 
 export type EvaluationModel = keyof typeof EVALUATION_MODELS
