@@ -1,7 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Encoder } from '../encode/index.js'
 import { throwIfAborted } from '../errors.js'
 import { resolveOptions } from '../options.js'
-import type { ForgetCounts } from '../store/index.js'
+import { itemDocument, reviewDocument } from '../profile/documents.js'
+import type { ForgetCounts, Store } from '../store/index.js'
 import { INDEX, type LongOptions } from './defaults.js'
 import { removeUnfinished } from './everyone.js'
 import { runIndex } from './index-run.js'
@@ -51,7 +53,10 @@ export async function forgetPerson(
   const rejectLines = await scrubRejects(store, user)
   await removeUnfinished(store)
   tell(1)
+  // Wordings from before an edit, and of removed items, are nobody's by now: whose they were cannot be told.
+  if (store.spaces().length > 0) store.keepEmbeddings(currentTexts(store))
   const { users, items, ...counts } = store.forgetUser(user)
+  await wait(OTHERS_LOOK_EVERY)
   tell(2)
   const retrain = users > 0 ? await noteForgotten(store) : needsRetraining(store)
   tell(DELETING_STEPS)
@@ -70,6 +75,26 @@ export async function forgetPerson(
 
 /** Reject files, the catalogue, what was trained. */
 const DELETING_STEPS = 3
+
+/**
+ * Milliseconds between two looks of a process that waits to write (SQLite's busy handler): whoever forgets many people
+ * one after the other would otherwise keep all others waiting until they give up.
+ */
+const OTHERS_LOOK_EVERY = 110
+
+/** Items whose texts are in memory at a time. */
+const ITEMS_AT_A_TIME = 1024
+
+/** Every text of the catalogue that vectors are made of. */
+function* currentTexts(store: Store): Generator<string, void, undefined> {
+  const keys = Array.from(store.eachItem(), ({ key }) => key)
+  for (let start = 0; start < keys.length; start += ITEMS_AT_A_TIME) {
+    for (const item of store.itemSources(keys.slice(start, start + ITEMS_AT_A_TIME))) {
+      yield itemDocument(item)
+      for (const review of item.reviews) yield reviewDocument(review)
+    }
+  }
+}
 
 async function rebuild(project: OpenedProject, encoder: Encoder, long: LongOptions): Promise<void> {
   await project.live.close()

@@ -2,6 +2,7 @@ import { TextrecError } from '../errors.js'
 import { row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
 import type { Connection } from './sqlite.js'
+import { textHash } from './text.js'
 import { readBlob, requireFinite, type Spaces, toBlob } from './vectors.js'
 
 /** A text that is to be embedded, under the hash by which its vector will be found. */
@@ -115,6 +116,26 @@ export class Embeddings {
       this.db
         .prepare('DELETE FROM planned_text WHERE space = ? AND batch = ?')
         .run(this.spaces.require(space), batch)
+    })
+  }
+
+  /**
+   * Deletes the vectors of all texts that are not among `kept`, in every space, and the planned batches that hold one:
+   * earlier wordings, and what was written in records that are gone.
+   * @returns how many vectors
+   */
+  keepOnly(kept: Iterable<string>): number {
+    return this.db.write(() => {
+      this.db.exec('CREATE TEMP TABLE kept_text (hash BLOB PRIMARY KEY) WITHOUT ROWID')
+      const insert = this.db.prepare('INSERT INTO kept_text VALUES (?) ON CONFLICT DO NOTHING')
+      for (const text of kept) insert.run(textHash(text))
+      const isGone = 'hash NOT IN (SELECT hash FROM kept_text)'
+      const deleted = this.db.prepare(`DELETE FROM embedding WHERE ${isGone}`).run()
+      this.db.exec(
+        `DELETE FROM planned_text WHERE (space, batch) IN (SELECT space, batch FROM planned_text WHERE ${isGone})`,
+      )
+      this.db.exec('DROP TABLE kept_text')
+      return deleted
     })
   }
 }

@@ -320,6 +320,11 @@ export class Store {
     this.cache.put(space, hashes, vectors)
   }
 
+  /** Deletes vectors and plans of all texts but these, in every space. @returns how many vectors */
+  keepEmbeddings(texts: Iterable<string>): number {
+    return this.cache.keepOnly(texts)
+  }
+
   countEmbeddings(space: string): number {
     return this.cache.count(space)
   }

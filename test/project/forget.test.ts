@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recommender } from 'textrec'
 import { expect, test } from 'vitest'
+import { Store, textHash } from '#src/store/index.js'
 import { ITEMS, temporaryFolder } from './shelf.js'
 
 /** Names of all files under a folder that hold one of the texts, in any case. */
@@ -120,4 +123,50 @@ test('nothing of a forgotten person is left in any file of the project, nor in i
   expect(await shop.forget({ user: PERSON })).toMatchObject({ found: false, reviews: 0, rejectLines: 0 })
   await shop.close()
   expect(filesWith(folder, traces)).toEqual([])
+})
+
+test('vectors of what somebody wrote before an edit, or about an item that is gone, go when anybody is forgotten', async () => {
+  const folder = temporaryFolder()
+  const shop = await Recommender.open(folder, { threads: 1 })
+  const review = { id: 'r', userId: ANN, itemId: 'guitar-1', rating: 5, time: 1e12 }
+  const other = { ...review, id: 's', itemId: 'garden-1', text: 'I live beside the mill.' }
+  await shop.upsert({ items: ITEMS, reviews: [{ ...review, text: 'My gout is worse.' }, other] })
+  await shop.index()
+  await shop.upsert({ reviews: [{ ...review, text: 'Nice.' }] })
+  await shop.remove({ items: ['garden-1'] })
+  await shop.index()
+  const pan = 'Frying pan\nCast iron pan for frying and searing steaks.'
+  const wordings = ['My gout is worse.', 'I live beside the mill.', 'Nice.', pan]
+  const store = Store.open(folder, { readonly: true })
+  const held = () => {
+    const vectors = store.spaces().flatMap((space) => store.embeddings(space, wordings.map(textHash)))
+    return wordings.filter((_, i) => vectors[i] !== undefined)
+  }
+
+  expect(held()).toEqual(wordings)
+  await shop.forget({ user: 'nobody' })
+  expect(held()).toEqual(wordings.slice(2))
+  expect(await shop.forget({ user: ANN })).toMatchObject({ found: true, embeddings: 1 })
+  expect(held()).toEqual(wordings.slice(3))
+  expect((await shop.index()).vectors.encoded).toBe(0)
+  store.close()
+  await shop.close()
+})
+
+test('whoever forgets people without end lets others write', async () => {
+  const folder = temporaryFolder()
+  const shop = await Recommender.open(folder, { threads: 1 })
+  const source = `import { Recommender } from ${JSON.stringify(import.meta.resolve('textrec'))}
+    const shop = await Recommender.open(${JSON.stringify(folder)})
+    for (;;) { await shop.forget({ user: 'nobody' }); process.stdout.write('.') }`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  // Each waits until it may write, or is refused.
+  for (let i = 0; i < 5; i++) await shop.upsert({ items: [{ id: `item-${i}`, title: 'A bow' }] })
+  expect((await shop.stats()).items).toBe(5)
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  await shop.close()
 })
