@@ -162,8 +162,10 @@ async function withSources<T>(
 function zeroShot(adapters: readonly Adapter[], { training }: FitContext): Made {
   return async (texts) => {
     const scorers: Scorer[] = []
-    for (const adapter of adapters)
-      scorers.push(await adapterScorer(adapter, texts, asNew(training.itemIds), 'transfer'))
+    for (const adapter of adapters) {
+      const itemIds = asNew(training.itemIds)
+      scorers.push(await adapterScorer(adapter, texts, itemIds, 'transfer', training.timeKind))
+    }
     return meanOf(scorers)
   }
 }

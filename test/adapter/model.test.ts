@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fullCandidates, sampledCandidates } from '#src/adapter/candidates.js'
+import { bucketsOf } from '#src/adapter/intervals.js'
 import { type AdapterShape, adapterModel } from '#src/adapter/model.js'
 import { packEpoch, rowsOf } from '#src/adapter/sequences.js'
 import { AdapterSteps } from '#src/adapter/steps.js'
@@ -47,12 +48,14 @@ async function train(device: Device, encoder: AdapterShape['encoder'], steps: nu
     corrected: false,
   }
   const training = await Training.create(adapterModel({ ...shape, encoder }, sizes), { device, threads: 1 })
+  const times = Float64Array.from(part.positions, (place) => place ** 3)
   const batch: { [name: string]: Batch[string] } = {
     ...candidates.of(part, source, 0),
     segments: part.segments,
     positions: part.positions,
     weights: part.weights,
     idMask: new Float32Array(ITEMS).fill(1),
+    ...(encoder === 'sasrec-long' && { intervals: bucketsOf(times, part.segments, part.length, 'order') }),
   }
   for (const { name } of training.definition.batch) {
     if (name.startsWith('dropout')) batch[name] = BigInt64Array.of(7n)
@@ -67,6 +70,7 @@ async function train(device: Device, encoder: AdapterShape['encoder'], steps: nu
 // The way back through time reads the recurrent matrix late: one state of it is kept twice.
 test.each([
   ['sasrec', 0],
+  ['sasrec-long', 0],
   ['gru', 1],
   ['mean', 0],
 ] as const)(

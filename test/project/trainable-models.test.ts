@@ -23,6 +23,14 @@ test('without a model the options stand as they are', () => {
   expect(resolved({})).toEqual(resolveOptions('train', TRAIN, {}))
 })
 
+test('the longer memory has a length of its own, however it is asked for, and yields to what is given', () => {
+  for (const given of [{ model: 'sasrec-long' }, { encoder: 'sasrec-long' }] as const) {
+    expect(resolved(given)).toMatchObject({ encoder: 'sasrec-long', length: 200, rows: 8 })
+    expect(resolved({ ...given, length: 50 })).toMatchObject({ length: 50, rows: 8 })
+  }
+  expect(resolved({ model: 'gru' })).toMatchObject({ length: 32, rows: 32 })
+})
+
 test('a model together with what it decides is refused, and so is one that there is not', () => {
   expect(() => resolved({ model: 'sasrec-text', ids: 'on' })).toThrow(/'ids' are both given/)
   expect(() => resolved({ model: 'bert4rec' as 'sasrec' })).toThrow(/'model' is "bert4rec"/)
