@@ -18,6 +18,9 @@ export function checkCatalog(db: Connection): string[] {
       problems.push(`${what}: ${error.fact}`)
     }
   }
+  // A copy that is only read may be gone from its place.
+  if (!db.readonly && !db.isInPlace)
+    problems.push(`${db.path} was removed, moved or replaced after it was opened.`)
   examine('pages', () =>
     db
       .prepareRaw<[string]>(`PRAGMA integrity_check(${MOST_PROBLEMS})`)

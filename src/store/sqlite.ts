@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type Sqlite from 'better-sqlite3'
 import { TextrecError } from '../errors.js'
@@ -177,11 +178,15 @@ export class Connection {
   private readonly statements = new Map<string, Statement<unknown>>()
   private readonly passing = new Map<string, Statement<unknown>>()
   private readonly rollbackListeners: (() => void)[] = []
+  /** The file that was opened: by its path another one may be found later. */
+  private readonly file: string | undefined
 
   private constructor(
     private readonly database: Sqlite.Database,
     readonly path: string,
-  ) {}
+  ) {
+    this.file = fileAt(database.name)
+  }
 
   /**
    * Opens `path` without looking inside. The file is created when absent, unless read-only.
@@ -244,8 +249,15 @@ export class Connection {
     }
   }
 
-  /** A write transaction, taken at once (BEGIN IMMEDIATE) so that it never fails half-way for a lock. */
+  /**
+   * A write transaction, taken at once (BEGIN IMMEDIATE) so that it never fails half-way for a lock.
+   * @throws PROJECT_MISSING if the file was removed, moved or replaced since: what is written would be lost with it
+   */
   write<T>(work: () => T): T {
+    if (this.database.open && !this.database.inTransaction && !this.isInPlace) {
+      const fact = `${this.path} was removed, moved or replaced after it was opened.`
+      throw new TextrecError('PROJECT_MISSING', fact, 'Close the project, and open it where it is now.')
+    }
     return this.transaction('BEGIN IMMEDIATE', work)
   }
 
@@ -276,6 +288,11 @@ export class Connection {
 
   get readonly(): boolean {
     return this.database.readonly
+  }
+
+  /** Whether the file that is open is the one that others find at its path. */
+  get isInPlace(): boolean {
+    return fileAt(this.database.name) === this.file
   }
 
   get isOpen(): boolean {
@@ -332,5 +349,15 @@ export class Connection {
     if (!this.database.open) {
       throw new TextrecError('PROJECT_CLOSED', `${this.path} was closed.`, 'Open the project again.')
     }
+  }
+}
+
+/** What tells a file from all others on this machine; undefined where there is none. */
+function fileAt(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev} ${ino}`
+  } catch {
+    return undefined
   }
 }
