@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { TextrecError, throwIfAborted } from '../errors.js'
+import { isTextrecError, TextrecError, throwIfAborted } from '../errors.js'
 import {
   choice,
   longRunning,
@@ -91,6 +91,9 @@ const OPTIONS: OptionTable<ImportOptions> = {
 /**
  * Reads files into the store: items first, then reviews, then interactions. Streaming, in transactions of some
  * thousand records; what is refused goes to a reject file. Running it again on the same files changes nothing.
+ *
+ * Interactions that do not come person by person are put in order first, half a million at a time; until then they are
+ * read, but not stored.
  *
  * Progress: `done` rows read over all files, figures bytes and totalBytes (on disk), accepted, rejected.
  *
@@ -221,20 +224,29 @@ class ImportRun {
         },
       })
       const lines = new LineSplitter(reader.line)
-      for await (const chunk of source.chunks()) {
-        lines.push(chunk)
-        reader.flush()
-        batch.chunkDone(chunk.length)
-        rejects.flush()
-        this.report(source, read, rejected)
-        await setImmediate()
-        throwIfAborted(signal, 'The import')
+      const write = async (transactions: Iterator<void>) => {
+        for (let done: boolean | undefined = false; !done; ) {
+          done = transactions.next().done
+          rejects.flush()
+          this.report(source, read, rejected)
+          await setImmediate()
+          throwIfAborted(signal, 'The import')
+        }
+      }
+      try {
+        for await (const chunk of source.chunks()) {
+          lines.push(chunk)
+          reader.flush()
+          await write(batch.chunkDone(chunk.length))
+        }
+      } catch (cause) {
+        // Of a file that breaks off, what came before the break is imported.
+        if (isTextrecError(cause) && cause.code === 'FILE_UNREADABLE') await write(batch.end())
+        throw cause
       }
       lines.end()
       reader.end()
-      batch.write()
-      rejects.flush()
-      this.report(source, read, rejected)
+      await write(batch.end())
       this.done.rows += read
       this.done.rejected += rejected
       this.done.bytes += source.bytesRead

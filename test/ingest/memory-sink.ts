@@ -10,6 +10,8 @@ export class MemorySink implements RecordSink {
   readonly items: Item[] = []
   readonly reviews: Review[] = []
   readonly interactions: Interaction[] = []
+  /** Everybody in order of arrival: a person's key is their place here. */
+  readonly people: string[] = []
   /** Records of each write. */
   readonly writes: number[] = []
   constructor(
@@ -21,11 +23,19 @@ export class MemorySink implements RecordSink {
     return this.kind
   }
 
+  userKeys(ids: readonly string[]): (number | undefined)[] {
+    const keys = new Map(this.people.map((id, key) => [id, key]))
+    return ids.map((id) => keys.get(id))
+  }
+
   write(records: Parameters<RecordSink['write']>[0]): ReturnType<RecordSink['write']> {
     const { items = [], reviews = [], interactions = [] } = records
     this.items.push(...items)
     this.reviews.push(...reviews)
     this.interactions.push(...interactions)
+    const known = new Set(this.people)
+    for (const { userId } of [...reviews, ...interactions]) if (!known.has(userId)) known.add(userId)
+    this.people.splice(0, this.people.length, ...known)
     this.writes.push(items.length + reviews.length + interactions.length)
     const counts = (list: readonly unknown[]) => ({ added: list.length, replaced: 0, unchanged: 0 })
     return { items: counts(items), reviews: counts(reviews), interactions: counts(interactions) }
