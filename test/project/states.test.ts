@@ -46,19 +46,32 @@ const STATES: readonly State[] = [
   },
   {
     name: 'a trained adapter',
-    // A project of its own: what was asked and added before would decide what the guard prefers.
     prepare: async () => {
-      await shop.close()
-      folder = temporaryFolder()
-      shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
-      await shop.import(sampleFiles())
-      await shop.index()
+      await openSample()
       await publishAdapter(shop)
     },
     text: 'adapter',
     fused: 'fused',
   },
+  {
+    name: 'a trained adapter that feels when things were taken',
+    prepare: async () => {
+      await openSample()
+      await publishAdapter(shop, { model: 'sasrec-long', length: 40 })
+    },
+    text: 'adapter',
+    fused: 'fused',
+  },
 ]
+
+/** A project of its own: what was asked and added before would decide what the guard prefers. */
+async function openSample(): Promise<void> {
+  await shop.close()
+  folder = temporaryFolder()
+  shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
+  await shop.import(sampleFiles())
+  await shop.index()
+}
 
 let folder = temporaryFolder()
 let shop: Recommender
@@ -139,6 +152,33 @@ describe.each(STATES)('with $name', ({ fused, prepare, text }) => {
     const after = await shop.search('vampire lighthouse', { k: 50 })
     expect(after.items.map(({ itemId }) => itemId)).not.toContain(NEW.id)
   })
+})
+
+test('how far apart things were taken counts, in which year does not; opened again all answers are the same', async () => {
+  const [DAY, taken] = [86_400_000, ['dracula', 'emma', 'frankenstein', 'middlemarch']]
+  const reader = (userId: string, start: number, gap: number) =>
+    taken.map((itemId, i) => ({ userId, itemId, time: start + gap * i }))
+  const now = Date.UTC(2020, 3)
+  await shop.upsert({
+    interactions: [
+      ...reader('monthly', now, 30 * DAY),
+      ...reader('monthly before', now - 4000 * DAY, 30 * DAY),
+      ...reader('in a minute', now, 10_000),
+    ],
+  })
+  const answersNow = async () => ({
+    monthly: await shop.recommend({ user: 'monthly', k: 20 }),
+    before: await shop.recommend({ user: 'monthly before', k: 20 }),
+    minute: await shop.recommend({ user: 'in a minute', k: 20 }),
+    known: await shop.recommend({ user: PERSON, k: 20, reasons: true }),
+    audience: await shop.audience('dracula', { k: 20 }),
+  })
+  const answers = await answersNow()
+  expect(answers.before).toEqual(answers.monthly)
+  expect(answers.minute).not.toEqual(answers.monthly)
+  await shop.close()
+  shop = await Recommender.open(folder, { threads: 1, dtype: 'int8' })
+  expect(await answersNow()).toEqual(answers)
 })
 
 test('what was trained on somebody who is forgotten names them nowhere', async () => {
