@@ -21,6 +21,8 @@ export type Weights = { readonly [parameter: string]: Float32Array }
 /** Rows of events encoded by one run for many people, and about how many events; a question about one person is one row. */
 const ROWS = 16
 const EVENTS = 512
+/** Few events of a person are read in a row of so many: most people have no more, and long rows take their time. */
+const SHORT = 32
 /** Items encoded by one run. */
 const ITEMS = 8192
 
@@ -35,6 +37,7 @@ export class Inference {
     private readonly items: Forward,
     private readonly persons: Forward,
     private readonly person: Forward,
+    private readonly shortPerson: Forward | undefined,
     private readonly products: Session,
   ) {}
 
@@ -56,9 +59,10 @@ export class Inference {
     )
     // Attention goes by the square of a row: what long ones take of memory stays in bounds.
     const rows = Math.max(1, Math.min(ROWS, Math.round(EVENTS / shape.length)))
-    const persons = await openPersons(shape, rows, threads)
-    const person = await openPersons(shape, 1, threads)
-    return new Inference(shape, rows, items, persons, person, await openProducts(threads))
+    const persons = await openPersons(shape, rows, shape.length, threads)
+    const person = await openPersons(shape, 1, shape.length, threads)
+    const short = shape.length > SHORT ? await openPersons(shape, 1, SHORT, threads) : undefined
+    return new Inference(shape, rows, items, persons, person, short, await openProducts(threads))
   }
 
   /**
@@ -95,10 +99,9 @@ export class Inference {
     histories: readonly Int32Array[],
     times: readonly (Float64Array | undefined)[] = [],
   ): Promise<Matrix> {
-    const { dim, length } = this.shape
+    const { dim } = this.shape
     const result = matrix(histories.length, dim)
-    const packed = packTails(histories, length)
-    const [forward, rows] = packed.rows === 1 ? [this.person, 1] : [this.persons, this.rows]
+    const { packed, forward, rows, length } = this.rowsFor(histories)
     const vectors = new Float32Array(Math.ceil(packed.rows / rows) * rows * length * dim)
     for (let from = 0; from < packed.rows; from += rows) {
       const part = (all: Int32Array, filler: number) => {
@@ -113,7 +116,7 @@ export class Inference {
         positions: part(packed.positions, 0),
       }
       const fed = readsTimes(this.shape.encoder)
-        ? { ...batch, intervals: this.intervals(batch, histories, times) }
+        ? { ...batch, intervals: this.intervals(batch, length, histories, times) }
         : batch
       vectors.set((await forward.run(weights, fed)).vectors, from * length * dim)
     }
@@ -123,13 +126,26 @@ export class Inference {
     return result
   }
 
+  /** The histories in rows, and the pass that reads them. */
+  private rowsFor(histories: readonly Int32Array[]) {
+    const { length } = this.shape
+    const events = histories.reduce((sum, history) => sum + history.length, 0)
+    if (this.shortPerson !== undefined && events > 0 && events <= SHORT) {
+      return { packed: packTails(histories, SHORT), forward: this.shortPerson, rows: 1, length: SHORT }
+    }
+    const packed = packTails(histories, length)
+    if (packed.rows === 1) return { packed, forward: this.person, rows: 1, length }
+    return { packed, forward: this.persons, rows: this.rows, length }
+  }
+
   /** [rows, L, L] @param segments and `positions` as `packTails` makes them of the histories */
   private intervals(
     { segments, positions }: { readonly segments: Int32Array; readonly positions: Int32Array },
+    length: number,
     histories: readonly Int32Array[],
     times: readonly (Float64Array | undefined)[],
   ): Int32Array {
-    const { length, timeKind } = this.shape
+    const { timeKind } = this.shape
     const moments = Float64Array.from(segments, (person, i) => {
       if (person < 0) return 0
       const cutOff = Math.max(0, histories[person].length - length)
@@ -148,13 +164,14 @@ export class Inference {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.items, this.persons, this.person, this.products].map((one) => one.close()))
+    const all = [this.items, this.persons, this.person, this.shortPerson, this.products]
+    await Promise.all(all.map((one) => one?.close()))
   }
 }
 
-/** A pass for a fixed number of rows of events. */
-function openPersons(shape: AdapterShape, rows: number, threads: number): Promise<Forward> {
-  const { length, dim } = shape
+/** A pass for a fixed number of rows of `length` events. */
+function openPersons(shape: AdapterShape, rows: number, length: number, threads: number): Promise<Forward> {
+  const { dim } = shape
   return Forward.open(
     'persons',
     (scope) => {

@@ -94,6 +94,8 @@ export interface PackedHistories {
   /** [R, L] place of the event in its history, from 0 (int32). */
   readonly positions: Value
   readonly rows: number
+  /** L, where rows are shorter than what the encoder can read. */
+  readonly length?: number
   /** [R, L, L] bucket of the interval between two events (int32); for who reads times. */
   readonly intervals?: Value
 }
@@ -107,8 +109,8 @@ export function packedHistories(
 ): PackedHistories {
   const segments = batch('segments', 'int32', [rows, length])
   const positions = batch('positions', 'int32', [rows, length])
-  if (!withTimes) return { segments, positions, rows }
-  return { segments, positions, rows, intervals: batch('intervals', 'int32', [rows, length, length]) }
+  if (!withTimes) return { segments, positions, rows, length }
+  return { segments, positions, rows, length, intervals: batch('intervals', 'int32', [rows, length, length]) }
 }
 
 /** [R, L, L] true where event i may look at event j: the same history, and j not after i. */
@@ -130,18 +132,19 @@ function visibleEvents({ ops }: Scope, shape: AdapterShape, { segments, rows }: 
  */
 export function personEncoder(
   scope: Scope,
-  shape: AdapterShape,
+  whole: AdapterShape,
   events: Value,
   histories: PackedHistories,
   dropout: Dropout,
   finish: Finish = l2Normalize,
 ): Value {
   const { ops } = scope
+  const shape = { ...whole, length: histories.length ?? whole.length }
   if (shape.encoder === 'gru') return gruEncoder(scope, shape, events, histories, dropout, finish)
   const visible = visibleEvents(scope, shape, histories)
   if (shape.encoder === 'mean') return finish(ops, recencyMean(scope, shape, events, visible, histories.rows))
   const { dim, layers, length } = shape
-  const table = scope.parameter('person.positions', [length, dim], { deviation: 0.02 })
+  const table = scope.parameter('person.positions', [whole.length, dim], { deviation: 0.02 })
   const places = ops.gatherRows(table, ops.reshape(histories.positions, [histories.rows * length]))
   // Unit vectors have entries of about 1 / sqrt(D): bring them to the size that the layers work with.
   let x = dropout(ops.add(ops.mul(events, Math.sqrt(dim)), places))

@@ -174,6 +174,24 @@ describe('a person as they are served', () => {
     ).not.toEqual(await personOf('order', history, places))
   })
 
+  test('few events are read in a short row, as they are in a long one', async () => {
+    const long = await Inference.open({ ...shape, length: 40 }, 1)
+    try {
+      const places = Float32Array.from({ length: 40 * shape.dim }, () => source.normal() / 2)
+      const given = { ...weights, 'person.positions': places }
+      const sizes = [1, 31, 32, 33, 40]
+      const people = sizes.map((size) => Int32Array.from({ length: size }, (_, i) => (size + 3 * i) % 20))
+      const moments = sizes.map((size) => Float64Array.from({ length: size }, (_, i) => size * i * i * DAY))
+      const together = await long.personVectors(given, items, people, moments)
+      for (const [p, one] of people.entries()) {
+        const alone = await long.personVectors(given, items, [one], [moments[p]])
+        for (const [d, value] of alone.data.entries()) expect(value).toBeCloseTo(row(together, p)[d], 5)
+      }
+    } finally {
+      await long.close()
+    }
+  })
+
   test('everybody gets their own times, whoever they are asked about with', async () => {
     const lengths = [8, 1, 0, 3, 6, 2, 7, 4, 5, 8, 8, 8]
     const people = lengths.map((length) => history.slice(8 - length))
