@@ -25,8 +25,8 @@ export function unusedModels(store: Store): string[] {
     .map((name) => join(folder, name))
 }
 
-/** Where folders are published, and where a process that is killed meanwhile leaves a hidden one. */
-const PUBLISHED_IN = ['indexes', 'crowd', 'people', 'training']
+/** Where folders are published ('tuning' in the project's own), and where a process that is killed leaves a hidden one. */
+const PUBLISHED_IN = ['.', 'indexes', 'crowd', 'people', 'training']
 
 /** Hidden folders of processes that were killed while they published. */
 export async function abandoned({ directory }: Store): Promise<string[]> {

@@ -20,7 +20,7 @@ export function checkCatalog(db: Connection): string[] {
   }
   // A copy that is only read may be gone from its place.
   if (!db.readonly && !db.isInPlace)
-    problems.push(`${db.path} was removed, moved or replaced after it was opened.`)
+    problems.push(`${db.path} was removed, moved or replaced after it was opened`)
   examine('pages', () =>
     db
       .prepareRaw<[string]>(`PRAGMA integrity_check(${MOST_PROBLEMS})`)

@@ -8,7 +8,7 @@ import { Store } from '#src/store/index.js'
 
 const repairs = { rebuild: async () => undefined, withdraw: async () => undefined }
 
-test.each(['indexes', 'crowd', 'people', 'training'])(
+test.each(['.', 'indexes', 'crowd', 'people', 'training'])(
   'the doctor sees and removes what a killed process left in %s, and nothing of a living one',
   async (place) => {
     const directory = mkdtempSync(join(tmpdir(), 'textrec-leftovers-'))
