@@ -22,13 +22,18 @@ rankerConformance({
   withoutInteractions: 'ranked',
 })
 
-// A really trained adapter, small. Its toy shop knows other habits than the checkerboard, which it cannot solve.
+// Really trained adapters, small. Their toy shop knows other habits than the checkerboard, which they cannot solve.
 let adapter: Adapter
+let long: Adapter
 const close: (() => Promise<void>)[] = []
 beforeAll(async () => {
-  const { adapter: trained, hidden, judged } = await trainAdapter(toyShop(), { ...SMALL, epochs: 2 })
-  adapter = trained
-  close.push(...[trained, judged, hidden.adapter].map((one) => () => one.close()))
+  const train = async (encoder: 'sasrec' | 'sasrec-long') => {
+    const { adapter, hidden, judged } = await trainAdapter(toyShop(), { ...SMALL, encoder, epochs: 2 })
+    close.push(...[adapter, judged, hidden.adapter].map((one) => () => one.close()))
+    return adapter
+  }
+  adapter = await train('sasrec')
+  long = await train('sasrec-long')
 })
 afterAll(async () => {
   for (const one of close) await one()
@@ -63,6 +68,15 @@ rankerConformance({
   recipe: (itemCount) => ({
     name: 'adapter',
     fit: () => adapterRanker(adapter, toyTexts(itemCount), ids(itemCount)),
+  }),
+  solvesCheckerboard: false,
+  withoutInteractions: 'ranked',
+})
+rankerConformance({
+  name: 'a trained adapter that feels intervals, in an evaluation',
+  recipe: (itemCount) => ({
+    name: 'adapter-long',
+    fit: () => adapterRanker(long, toyTexts(itemCount), ids(itemCount)),
   }),
   solvesCheckerboard: false,
   withoutInteractions: 'ranked',
