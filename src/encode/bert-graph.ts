@@ -1,7 +1,7 @@
 import { Graph, type Value } from '../onnx/graph.js'
 import type { BertShape } from './bert-config.js'
 import type { BertWeights, Norm } from './bert-weights.js'
-import type { Pooling } from './graph-kinds.js'
+import { type Pooling, takesPadding } from './graph-kinds.js'
 import type { ChannelMaxima } from './outliers.js'
 import { byteProducts, floatProducts, type Products } from './products.js'
 import { floatStore, halfStore, type Store } from './weight-store.js'
@@ -21,8 +21,8 @@ export type BertGraphOptions = { readonly pooling: Pooling } & (
 /**
  * The whole encoder, from token ids to unit vectors, as one ONNX graph.
  *
- * Inputs: `ids` int32 [batch, tokens], `mask` int32 [batch, tokens] (1 for a token, 0 for padding, which must
- * come last). Output: `vectors` float32 [batch, hidden], each of length 1.
+ * Inputs: `ids` int32 [batch, tokens] and, except in int8, which takes no padding, `mask` int32 [batch, tokens] (1 for a
+ * token, 0 for padding, which must come last). Output: `vectors` float32 [batch, hidden], each of length 1.
  *
  * LayerNormalization and the sum before it stay two nodes: ONNX Runtime's fused form is slower on CPU, so the
  * session must run with optimization 'basic', which does not fuse them again.
@@ -30,11 +30,12 @@ export type BertGraphOptions = { readonly pooling: Pooling } & (
 export function buildBertGraph(weights: BertWeights, shape: BertShape, options: BertGraphOptions): Graph {
   const graph = new Graph('bert-encoder')
   const store = options.variant === 'fp16' ? halfStore(graph) : floatStore(graph)
+  const mask = takesPadding(options.variant) ? maskOf(graph) : undefined
   const products =
     options.variant === 'int8' || options.variant === 'int8-7bit'
       ? byteProducts(graph, shape, LARGEST_BYTE[options.variant], options.maxima)
-      : floatProducts(graph, shape, store)
-  const { states, mask } = addLayers(graph, weights, shape, products, store)
+      : floatProducts(graph, shape, store, mask)
+  const states = addLayers(graph, weights, shape, products, store)
   const [before, top] = states.slice(-2)
   const last = options.pooling === 'last-two' ? graph.node('Add', [before, top]) : top
   // Sums over a whole text are left to fp32.
@@ -52,7 +53,7 @@ export function buildCalibrationGraph(weights: BertWeights, shape: BertShape): G
   const graph = new Graph('bert-calibration')
   const seen = { attention: 0, up: 0, down: 0 }
   const store = floatStore(graph)
-  const products = floatProducts(graph, shape, store, (part, value) => {
+  const products = floatProducts(graph, shape, store, undefined, (part, value) => {
     const most = graph.node('ReduceMax', [graph.node('Abs', [value]), graph.int64([0, 1])], {
       attributes: { keepdims: 0 },
     })
@@ -62,27 +63,29 @@ export function buildCalibrationGraph(weights: BertWeights, shape: BertShape): G
   return graph
 }
 
-/** Inputs, embeddings and all layers, each [batch, tokens, hidden] of the type that weights are stored in. */
+/** Which tokens are text: 1, and which are padding: 0. */
+const maskOf = (graph: Graph) => graph.input('mask', 'int32', ['batch', 'tokens'])
+
+/** Token ids, embeddings and all layers, each [batch, tokens, hidden] of the type that weights are stored in. */
 function addLayers(
   graph: Graph,
   weights: BertWeights,
   shape: BertShape,
   products: Products,
   store: Store,
-): { readonly states: readonly Value[]; readonly mask: Value } {
+): readonly Value[] {
   const ids = graph.input('ids', 'int32', ['batch', 'tokens'])
-  const mask = graph.input('mask', 'int32', ['batch', 'tokens'])
   const normalized = (value: Value, norm: Norm) => layerNorm(graph, shape, value, norm, store)
   let x = normalized(embed(graph, shape, weights, ids, store), weights.embeddingNorm())
   const states = [x]
   for (let i = 0; i < shape.layers; i++) {
     const layer = weights.layer(i)
-    const attended = products.linear(products.attention(x, mask, layer, i), layer.attentionOutput)
+    const attended = products.linear(products.attention(x, layer, i), layer.attentionOutput)
     x = normalized(graph.node('Add', [x, attended]), layer.attentionNorm)
     x = normalized(graph.node('Add', [x, products.feedForward(x, layer, i)]), layer.outputNorm)
     states.push(x)
   }
-  return { states, mask }
+  return states
 }
 
 /** Word vector + position vector (which holds the token type): [batch, tokens, hidden]. */
@@ -104,7 +107,10 @@ function layerNorm(graph: Graph, shape: BertShape, x: Value, norm: Norm, store: 
 }
 
 /** Mean over the tokens that are not padding, as a product [batch, 1, tokens] x [batch, tokens, hidden]. */
-function meanOf(graph: Graph, x: Value, mask: Value): Value {
+function meanOf(graph: Graph, x: Value, mask: Value | undefined): Value {
+  if (mask === undefined) {
+    return graph.node('ReduceMean', [x, graph.int64([1])], { attributes: { keepdims: 0 } })
+  }
   const weights = graph.node('Cast', [mask], FLOAT32)
   const count = graph.node('ReduceSum', [weights, graph.int64([1])], { attributes: { keepdims: 1 } })
   const row = graph.node('Unsqueeze', [graph.node('Div', [weights, count]), graph.int64([1])])

@@ -56,12 +56,7 @@ async function buildModel(
     const dims = [16, Math.min(64, maxTokensOf(shape))] as const
     const ids = calibrationTokens(shape.vocabulary, special, ...dims)
     requireKnownTokens(ids, shape.vocabulary, 'the model')
-    const seen = await nativeStep(() =>
-      session.run({
-        ids: tensor('int32', ids, dims),
-        mask: tensor('int32', new Int32Array(ids.length).fill(1), dims),
-      }),
-    )
+    const seen = await nativeStep(() => session.run({ ids: tensor('int32', ids, dims) }))
     const layers = (part: string) =>
       Array.from({ length: shape.layers }, (_, i) => seen[`${part}${i}`].data as Float32Array)
     const maxima = { attention: layers('attention'), up: layers('up'), down: layers('down') }

@@ -3,7 +3,7 @@ import { matrix, row } from '../math/matrix.js'
 import { anything, type OptionTable, resolveOptions } from '../options.js'
 import { type Store, textHash } from '../store/index.js'
 import type { Matrix, OnProgress } from '../types.js'
-import { PER_COMMIT, portionsByLength } from './batches.js'
+import { costOf, PER_COMMIT, portionsByLength } from './batches.js'
 import type { EncodedTexts, Encoder } from './encoder.js'
 
 export interface EmbedOptions {
@@ -29,9 +29,6 @@ interface Work {
   texts: number
   cost: number
 }
-
-/** In characters: what a text costs beside its length, special tokens and all, is that of some ten more. */
-const costOf = (text: string) => text.length + 10
 
 function workOf(texts: readonly string[]): Work {
   return { texts: texts.length, cost: texts.reduce((sum, text) => sum + costOf(text), 0) }

@@ -4,7 +4,7 @@ import { matrix, row } from '../math/matrix.js'
 import { WorkerClient } from '../onnx/worker-client.js'
 import { anything, choice, integer, type OptionTable, optional, resolveOptions, text } from '../options.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Matrix, OnProgress } from '../types.js'
-import { PER_CALL, portionsByLength } from './batches.js'
+import { costOf, portionsForTwo } from './batches.js'
 import { defaultCacheDirectory } from './cache-directory.js'
 import type { Encoded, EncodeRequest, EncoderFacts, OpenRequest } from './engine.js'
 import { type Lane, Lanes } from './lanes.js'
@@ -133,8 +133,8 @@ export class Encoder {
    * encoder says about nothing but its special tokens.
    *
    * In fp32 a text's vector does not depend on the other texts (differences below 1e-5); in int8 it does
-   * slightly, because a batch shares its 8-bit scales (a text alone against the same text in a batch: cosine .997
-   * on average, .996 at worst, of 60 real texts); `embedTexts` stores its batches, so that runs repeat.
+   * slightly on those of the same length in tokens, because a batch shares its 8-bit scales (a text alone against the same
+   * text in a batch: cosine .997 on average, .996 at worst, of 60 real texts); `embedTexts` stores its batches, so that runs repeat.
    * @throws OPTION_INVALID if a text is no string; ABORTED if the signal fires, between two batches.
    */
   async encode(texts: readonly string[], options: EncodeOptions = {}): Promise<EncodedTexts> {
@@ -148,15 +148,18 @@ export class Encoder {
         )
       }
     }
-    const portions = portionsByLength(texts, PER_CALL)
+    const portions = portionsForTwo(texts)
     const vectors = matrix(texts.length, this.dim)
     const sum = { tokens: 0, split: 0, sampled: 0 }
+    const costs = portions.map((portion) => portion.reduce((cost, i) => cost + costOf(texts[i]), 0))
     const shares = portions.map(() => 0)
-    const tell = (at: number, share: number) => {
-      shares[at] = share
-      const done = portions.reduce((texts, portion, i) => texts + portion.length * shares[i], 0)
+    const tell = (at: number, told: number) => {
+      shares[at] = told
+      const done = Math.floor(portions.reduce((texts, { length }, i) => texts + length * shares[i], 0))
       const total = texts.length
-      onProgress?.({ stage: 'encode', done: Math.floor(done), total, share: done / total, unit: 'texts' })
+      // Work, not texts: a single one may be most of it.
+      const share = costs.reduce((sum, cost, i) => sum + cost * shares[i], 0) / costs.reduce((a, b) => a + b)
+      onProgress?.({ stage: 'encode', done, total, share, unit: 'texts' })
     }
     const one = async (portion: readonly number[], at: number) => {
       const request: EncodeRequest = { texts: portion.map((i) => texts[i]), kind }

@@ -1,7 +1,7 @@
 import { TextrecError, throwIfAborted } from '../errors.js'
 import { addScaled, isFiniteVector, normalize } from '../math/matrix.js'
 import type { Device, DeviceChoice, Dtype, DtypeChoice, Progress } from '../types.js'
-import { batchByLength, TOKENS_PER_BATCH, TOKENS_PER_GPU_BATCH } from './batches.js'
+import { batchByLength, PADDING_SHARE, TOKENS_PER_BATCH, TOKENS_PER_GPU_BATCH } from './batches.js'
 import { hashOf, parseModelJson, readModelFile } from './files.js'
 import { GRAPH_VERSION } from './graph-kinds.js'
 import type { ModelSource } from './model-source.js'
@@ -34,7 +34,7 @@ export interface EncoderFacts {
 }
 
 export interface EncodeRequest {
-  /** A portion (`portionsByLength`): all of them are in memory as tokens at once. */
+  /** A portion (`portionsForTwo`): all of them are in memory as tokens at once. */
   readonly texts: readonly string[]
   readonly kind: 'query' | 'passage'
 }
@@ -113,7 +113,7 @@ export class EncoderEngine {
   }
 
   /**
-   * @param onProgress called after each batch but the last
+   * @param onProgress called at most once in TOKENS_PER_BATCH tokens, and not after the last
    * @throws ABORTED between two batches; RUNTIME_FAILED if the model gives something that is no vector.
    */
   async encode(
@@ -129,12 +129,15 @@ export class EncoderEngine {
     const lengths = pieces.windows.map((window) => window.length)
     const tokens = lengths.reduce((total, length) => total + length, 0)
     let computed = 0
-    for (const batch of batchByLength(lengths, budget)) {
+    let told = 0
+    for (const batch of batchByLength(lengths, budget, this.network.padding ? PADDING_SHARE : 0)) {
       throwIfAborted(signal, 'Encoding')
       await this.computeBatch(pieces, batch, vectors)
       computed += batch.reduce((total, i) => total + lengths[i], 0)
       // The answer says that all is done: a question costs no other message.
       if (computed === tokens) break
+      if (computed - told < TOKENS_PER_BATCH) continue
+      told = computed
       const share = computed / tokens
       const done = Math.floor(texts.length * share)
       onProgress({ stage: 'encode', done, total: texts.length, share, unit: 'texts' })

@@ -1,5 +1,6 @@
 import { TextrecError } from '../errors.js'
 import type { Progress } from '../types.js'
+import { costOf } from './batches.js'
 import type { Encoded, EncodeRequest } from './engine.js'
 
 /** Who computes: a worker thread that holds an encoder. */
@@ -37,8 +38,7 @@ const MUCH_WORK = 4096
 /** Lanes beyond the first end after so long without work. */
 const IDLE_MILLISECONDS = 60_000
 
-/** In characters: every text costs something beside its length, special tokens and its share of a call. */
-const workOf = ({ texts }: EncodeRequest) => texts.reduce((sum, { length }) => sum + length + 10, 0)
+const workOf = ({ texts }: EncodeRequest) => texts.reduce((sum, text) => sum + costOf(text), 0)
 
 /**
  * The same encoder in one worker thread or in several, each computing portions of its own with its share of the

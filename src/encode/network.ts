@@ -15,7 +15,7 @@ import { maxTokensOf, readBertConfig } from './bert-config.js'
 import type { OpenRequest } from './engine.js'
 import { hashOf, readModelJson } from './files.js'
 import { cachedGraph } from './graph-cache.js'
-import { GRAPH_VERSION, type GraphVariant } from './graph-kinds.js'
+import { GRAPH_VERSION, type GraphVariant, takesPadding } from './graph-kinds.js'
 import { hashWeights } from './safetensors-file.js'
 
 /** Token ids to unit vectors. */
@@ -29,7 +29,9 @@ export interface Network {
   readonly dtype: Decision<Dtype>
   /** Worker threads that may hold it at a time; it computes with its share of the processors, see lanesFor. */
   readonly lanes: number
-  /** ids and mask: [batch, tokens], padding last. Returns [batch, dim]. */
+  /** Whether the windows of a batch may differ in length. */
+  readonly padding: boolean
+  /** ids and mask: [batch, tokens], padding last; a network without padding needs no mask. Returns [batch, dim]. */
   run(ids: Int32Array, mask: Int32Array, batch: number, tokens: number): Promise<Float32Array>
   close(): Promise<void>
 }
@@ -112,11 +114,13 @@ async function openBertNetwork(
       device,
       dtype,
       lanes,
+      padding: takesPadding(variant),
       async run(ids, mask, batch, tokens) {
         requireKnownTokens(ids, shape.vocabulary, source.name)
+        const dims = [batch, tokens]
         const feeds = {
-          ids: tensor('int32', ids, [batch, tokens]),
-          mask: tensor('int32', mask, [batch, tokens]),
+          ids: tensor('int32', ids, dims),
+          ...(takesPadding(variant) ? { mask: tensor('int32', mask, dims) } : {}),
         }
         const { vectors } = await nativeStep(() => session.run(feeds))
         return vectors.data as Float32Array

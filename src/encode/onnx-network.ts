@@ -63,6 +63,7 @@ export async function openOnnxNetwork(
         device,
         dtype: { chosen: 'fp32', reason: 'an ONNX file decides its own arithmetic' },
         lanes: 1,
+        padding: true,
         run,
         close: () => nativeStep(() => session.close()),
       }

@@ -8,7 +8,7 @@ import { floatStore, type Store } from './weight-store.js'
 /** The parts of an encoder layer that multiply matrices: they differ between fp32 and int8, the rest does not. */
 export interface Products {
   /** Attention of every token to every other, before its output projection. */
-  attention(x: Value, mask: Value, layer: LayerWeights, i: number): Value
+  attention(x: Value, layer: LayerWeights, i: number): Value
   /** x W + b */
   linear(x: Value, linear: Linear): Value
   /** The feed-forward part, without the residual sum. */
@@ -18,17 +18,21 @@ export interface Products {
 /** Called with what goes into each product, so that a calibration run can look at it. */
 export type Observe = (part: keyof ChannelMaxima, value: Value) => void
 
-/** Products in the precision of `store`. */
+/**
+ * Products in the precision of `store`.
+ * @param mask int32 [batch, tokens], 1 for a token, 0 for padding; undefined where there is none
+ */
 export function floatProducts(
   graph: Graph,
   shape: BertShape,
   store: Store,
+  mask: Value | undefined,
   observe: Observe = () => {},
 ): Products {
   const linear = (x: Value, part: Linear) => floatLinear(graph, x, part, store)
   return {
     linear,
-    attention(x, mask, layer) {
+    attention(x, layer) {
       observe('attention', x)
       const joined = joinLinear([layer.query, layer.key, layer.value])
       return graph.node(
@@ -55,31 +59,22 @@ export function floatProducts(
 }
 
 /**
- * 8-bit products with scales found as the graph runs, except for the channels that stand out.
+ * 8-bit products with scales found as the graph runs, except for the channels that stand out. No mask, see `takesPadding`.
  * @param limit the largest weight, see quantizeLinear.
  */
 export function byteProducts(graph: Graph, shape: BertShape, limit: number, maxima: ChannelMaxima): Products {
   const linear = (x: Value, part: Linear) => byteLinear(graph, x, part, limit)
   return {
     linear,
-    attention(x, mask, layer, i) {
+    attention(x, layer, i) {
       const joined = joinLinear([layer.query, layer.key, layer.value])
       const smooth = smoothed(graph, x, joined, maxima.attention[i])
-      const { data, scales } = quantizeLinear(smooth.linear, limit)
-      const [bytes, scale, zero] = graph.multi('DynamicQuantizeLinear', [smooth.x], 3, { type: 'uint8' })
-      return graph.node(
-        'QAttention',
-        [
-          bytes,
-          graph.constant('qkv', data, [joined.inputs, joined.outputs]),
-          graph.constant('qkv_bias', joined.bias, [joined.outputs]),
-          scale,
-          graph.constant('qkv_scale', scales, [joined.outputs]),
-          mask,
-          zero,
-        ],
-        { domain: 'com.microsoft', type: 'float32', attributes: { num_heads: shape.heads } },
-      )
+      const split = { attributes: { axis: -1, num_outputs: 3 } }
+      const parts = graph.multi('Split', [linear(smooth.x, smooth.linear)], 3, split)
+      return graph.node('MultiHeadAttention', parts, {
+        domain: 'com.microsoft',
+        attributes: { num_heads: shape.heads },
+      })
     },
     feedForward(x, layer, i) {
       const apart = channelsApart(maxima.down[i])

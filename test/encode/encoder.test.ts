@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PER_CALL, portionsByLength } from '#src/encode/batches.js'
 import { type Encoder, openEncoder } from '#src/encode/index.js'
 import { codeOf, cosine, rowsOf, temporaryFolder } from './support.js'
 
@@ -100,6 +99,12 @@ describe('Encoder', () => {
     expect(new Set(ticks).size).toBeGreaterThan(2)
   })
 
+  test('texts of other lengths in the same call change nothing, in int8 either: batches are of one length', async () => {
+    const texts = Array.from({ length: 12 }, (_, i) => `Strings${' of warm nylon'.repeat(i)}`)
+    const together = rowsOf(await encoder.encode(texts))
+    for (const i of [0, 5, 11]) expect(rowsOf(await encoder.encode([texts[i]]))[0]).toEqual(together[i])
+  })
+
   test('texts of one batch are told of once, when they are done', async () => {
     const told: number[] = []
     await encoder.encode(['one', 'two'], { onProgress: ({ done }) => told.push(done) })
@@ -132,10 +137,7 @@ test('many texts are shared by two lanes, with the same bits as one after the ot
   const single = await open({ threads: 1 })
   const texts = Array.from({ length: 120 }, (_, i) => `Strings ${i}${' of nylon'.repeat(i % 7)}`)
   const whole = await encoder.encode(texts)
-  for (const portion of portionsByLength(texts, PER_CALL)) {
-    const alone = await single.encode(portion.map((i) => texts[i]))
-    for (const [j, vector] of rowsOf(alone).entries()) expect(vector).toEqual(rowsOf(whole)[portion[j]])
-  }
+  expect((await single.encode(texts)).data).toEqual(whole.data)
   await encoder.close()
   await single.close()
 })

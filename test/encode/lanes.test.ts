@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { PER_CALL, PER_COMMIT, portionsByLength } from '#src/encode/batches.js'
+import { costOf, PER_CALL, PER_COMMIT, portionsByLength, portionsForTwo } from '#src/encode/batches.js'
 import type { Encoded, EncodeRequest } from '#src/encode/engine.js'
 import { type Lane, Lanes } from '#src/encode/lanes.js'
 import { codeOf } from './support.js'
@@ -134,9 +134,10 @@ test('closing answers what was asked, and refuses what comes after; one failure 
   expect(opened.map(({ closed }) => closed)).toEqual([1, 1])
 })
 
-test('portions hold every text once, bounded and of falling length; a portion stays one', () => {
-  const limit = fc.constantFrom(PER_CALL, PER_COMMIT)
-  const text = fc.integer({ min: 0, max: 30_000 }).map((length) => 'x'.repeat(length))
+const text = fc.integer({ min: 0, max: 30_000 }).map((length) => 'x'.repeat(length))
+
+test('what a commit stores holds every text once, bounded and of falling length; a portion stays one', () => {
+  const limit = fc.constantFrom(PER_COMMIT, { texts: 32, characters: 8192 })
   fc.assert(
     fc.property(fc.array(text, { maxLength: 300 }), limit, (texts, limit) => {
       const portions = portionsByLength(texts, limit)
@@ -153,4 +154,40 @@ test('portions hold every text once, bounded and of falling length; a portion st
     }),
     { seed: 3, numRuns: 30 },
   )
+})
+
+test('portions for two threads hold every text once, bounded and of falling length', () => {
+  const few = fc.array(text, { maxLength: 60 })
+  const many = fc.array(
+    fc.nat(300).map((length) => 'x'.repeat(length)),
+    { maxLength: 400 },
+  )
+  fc.assert(
+    fc.property(fc.oneof(few, many), (texts) => {
+      const portions = portionsForTwo(texts)
+      expect(portions.flat().sort((a, b) => a - b)).toEqual(texts.map((_, i) => i))
+      const lengths = portions.flat().map((i) => texts[i].length)
+      expect(lengths).toEqual([...lengths].sort((a, b) => b - a))
+      for (const portion of portions) {
+        const costs = portion.map((i) => costOf(texts[i]))
+        const longest = Math.max(...costs)
+        expect(costs.reduce((sum, cost) => sum + cost, 0)).toBeLessThanOrEqual(PER_CALL + longest)
+      }
+    }),
+    { seed: 4, numRuns: 40 },
+  )
+})
+
+test('two threads get the same number of titles each, and of many texts the smallest portions last', () => {
+  const titles = Array.from(
+    { length: 128 },
+    () => 'a title of some sixty characters, such as shops give an item',
+  )
+  expect(portionsForTwo(titles).map(({ length }) => length)).toEqual([64, 64])
+  expect(portionsForTwo(titles.slice(0, 20))).toHaveLength(1)
+  const pages = Array.from({ length: 64 }, () => 'x'.repeat(1014))
+  expect(portionsForTwo(pages).map(({ length }) => length)).toEqual([
+    8, 8, 8, 8, 8, 8, 2, 2, 2, 2, 2, 2, 2, 2,
+  ])
+  expect(portionsForTwo([])).toEqual([])
 })
