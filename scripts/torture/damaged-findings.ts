@@ -23,13 +23,19 @@ export class Findings {
 
   /** Adds one outcome up. @param isRight whether an answer is what the undamaged file gives, or as good */
   judge(what: string, outcome: Outcome, isRight: (answer: string) => boolean): void {
-    if (outcome.kind === 'refused') {
+    if (outcome.kind === 'refused' && outcome.code !== 'INTERNAL') {
       this.counts.refused++
       this.codes.set(outcome.code, (this.codes.get(outcome.code) ?? 0) + 1)
     } else if (outcome.kind === 'answer' && isRight(outcome.result)) {
       this.counts.harmless++
     } else {
-      const kind = { answer: 'wrong', untyped: 'untyped', signal: 'signals', hung: 'signals' } as const
+      const kind = {
+        answer: 'wrong',
+        refused: 'untyped',
+        untyped: 'untyped',
+        signal: 'signals',
+        hung: 'signals',
+      } as const
       const counted = kind[outcome.kind]
       this.counts[counted]++
       const said = outcome.kind === 'answer' ? outcome.result : outcome.fact

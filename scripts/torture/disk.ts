@@ -4,7 +4,7 @@ import { Recommender } from '../../src/index.js'
 import { shuffle } from '../../src/math/random.js'
 import { Store } from '../../src/store/index.js'
 import { requireStrace, runStage, type StageRun } from './children.js'
-import { CALLS, FailingCalls } from './failing-calls.js'
+import { CALLS, FAILURES, FailingCalls, type Failure } from './failing-calls.js'
 import { goOn } from './going-on.js'
 import { publishedFaults } from './published-faults.js'
 import type { Stage } from './stages.js'
@@ -15,7 +15,7 @@ import { Trials } from './trials.js'
 
 /**
  * A disk that is full, at ten sizes of a tmpfs, and one that fails: ENOSPC and EIO at the N-th of the calls by which
- * SQLite and the publishing of folders write.
+ * SQLite and the publishing of folders write, from then on or that once.
  */
 export const test: TortureTest = {
   name: 'disk',
@@ -24,7 +24,6 @@ export const test: TortureTest = {
   run: (context) => new DiskTest(context).run(),
 }
 
-const ERRORS = ['ENOSPC', 'EIO'] as const
 /** Every N of a call up to here, sampled beyond. */
 const EVERY_UP_TO = 200
 const SAMPLED_BEYOND = 20
@@ -110,35 +109,37 @@ class DiskTest {
     })
   }
 
-  /** Every N of every call, with either error. */
+  /** Every N of every call, in every way. */
   private async failingCalls(stage: Stage): Promise<Trial[]> {
     const failing = new FailingCalls(this.trials, stage, this.context.work)
     const counts = await failing.counts()
     this.context.log(`${stage} makes ${JSON.stringify(counts)}`)
     const calls = this.context.short ? (['pwrite64', 'fsync', 'write'] as const) : CALLS
     return calls.flatMap((call) =>
-      // Where there are hundreds of them, the two errors take turns.
-      this.chosen(counts[call], call === 'pwrite64').map(([n, error]) => async () => {
-        const folder = join(this.context.work, `${stage}-${call}-${n}-${error}`)
+      // Where there are hundreds of them, the ways take turns.
+      this.chosen(counts[call], call === 'pwrite64').map(([n, failure]) => async () => {
+        const { error, once } = failure
+        const folder = join(this.context.work, `${stage}-${call}-${n}-${error}${once ? '-once' : ''}`)
         const project = await this.trials.project(stage, 'int8', folder)
-        const { run, hits } = await failing.run(project, call, n, error)
+        const { run, hits } = await failing.run(project, call, n, failure)
         if (hits === 0) this.counts.missed++
-        await this.judge(stage, `${stage} with ${error} from ${call} ${n} on`, project, run, () => undefined)
+        const what = `${stage} with ${error} ${once ? `from ${call} ${n}, once` : `from ${call} ${n} on`}`
+        await this.judge(stage, what, project, run, () => undefined)
       }),
     )
   }
 
   /** Which of so many calls fail, and how. */
-  private chosen(count: number, turns: boolean): (readonly [n: number, error: string])[] {
+  private chosen(count: number, turns: boolean): (readonly [n: number, failure: Failure])[] {
     const { random, short } = this.context
     const all = Array.from({ length: count }, (_, i) => i + 1)
     if (short)
       return shuffle(all, random)
         .slice(0, 1)
-        .map((n) => [n, ERRORS[random.integer(2)]])
+        .map((n) => [n, FAILURES[random.integer(FAILURES.length)]])
     const late = shuffle(all.slice(EVERY_UP_TO), random).slice(0, SAMPLED_BEYOND)
     return [...all.slice(0, EVERY_UP_TO), ...late].flatMap((n) =>
-      (turns ? [ERRORS[n % 2]] : ERRORS).map((error) => [n, error] as const),
+      (turns ? [FAILURES[n % FAILURES.length]] : FAILURES).map((failure) => [n, failure] as const),
     )
   }
 

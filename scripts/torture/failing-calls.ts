@@ -11,6 +11,18 @@ const WRITES = ['write', 'writev'] as const
 export const CALLS = [...FILE_CALLS, ...WRITES] as const
 export type Call = (typeof CALLS)[number]
 
+/** What a call ends with: for good, as on a full or a broken disk, or once, as what is then mended or was bad luck. */
+export interface Failure {
+  readonly error: 'ENOSPC' | 'EIO'
+  readonly once: boolean
+}
+
+export const FAILURES: readonly Failure[] = [
+  { error: 'ENOSPC', once: false },
+  { error: 'EIO', once: false },
+  { error: 'EIO', once: true },
+]
+
 const isWrite = (call: Call): boolean => WRITES.some((write) => write === call)
 
 /** One thread for all that the runtime does with files: their calls come in one order. */
@@ -63,13 +75,18 @@ export class FailingCalls {
   }
 
   /**
-   * The n-th such call of each thread fails, and so does every one after it.
+   * The n-th such call of each thread fails, and so does every one after it, unless only `once`.
    * @returns besides, how many calls failed
    */
-  async run(project: string, call: Call, n: number, error: string): Promise<{ run: StageRun; hits: number }> {
+  async run(
+    project: string,
+    call: Call,
+    n: number,
+    { error, once }: Failure,
+  ): Promise<{ run: StageRun; hits: number }> {
     const trace = `${project}.trace`
     const flags = ['-f', '-qq', '-o', trace, '-e', `trace=${call}`]
-    const inject = ['-e', `inject=${call}:error=${error}:when=${n}+`]
+    const inject = ['-e', `inject=${call}:error=${error}:when=${n}${once ? '' : '+'}`]
     const run = isWrite(call)
       ? await this.runStage(project, {
           env: STEADY,

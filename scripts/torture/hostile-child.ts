@@ -52,7 +52,7 @@ async function measured(call: HostileCall): Promise<HostileAnswer> {
   try {
     await open(call)
   } catch (error) {
-    code = isTextrecError(error) ? error.code : 'untyped'
+    code = isTextrecError(error) && error.code !== 'INTERNAL' ? error.code : 'untyped'
     fact = String(error).slice(0, 300)
   }
   const wall = performance.now() - started
