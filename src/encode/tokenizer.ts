@@ -35,6 +35,7 @@ export class Tokenizer {
     readonly before: readonly number[],
     /** Goes after every window: [SEP] or </s>. */
     readonly after: readonly number[],
+    private readonly invalid: (fact: string) => TextrecError,
   ) {}
 
   /**
@@ -68,7 +69,7 @@ export class Tokenizer {
     } catch (cause) {
       throw invalid('it cannot be read', cause)
     }
-    return new Tokenizer(inner, before, after)
+    return new Tokenizer(inner, before, after, invalid)
   }
 
   /** How many tokens of a window are special ones. */
@@ -76,12 +77,20 @@ export class Tokenizer {
     return this.before.length + this.after.length
   }
 
-  /** The ids of a text, any length, the empty text included. Unpaired surrogates count as U+FFFD. */
+  /**
+   * The ids of a text, any length, the empty text included. Unpaired surrogates count as U+FFFD.
+   * @throws MODEL_INVALID if the vocabulary numbers a token with something that is no id
+   */
   ids(text: string): Int32Array {
     const sound = text.replace(/\p{Surrogate}/gu, '\ufffd')
     const ids: number[] = []
     for (const piece of pieces(sound)) {
-      for (const id of this.inner.encode(piece, { add_special_tokens: false }).ids) ids.push(id)
+      for (const id of this.inner.encode(piece, { add_special_tokens: false }).ids) {
+        // As 32 bits it would be another token's.
+        if (!Number.isInteger(id) || id < 0 || id >= 2 ** 31)
+          throw this.invalid(`'${String(id)}' is no token's id`)
+        ids.push(id)
+      }
     }
     return Int32Array.from(ids)
   }

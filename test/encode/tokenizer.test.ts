@@ -69,3 +69,10 @@ test('refuses what is no tokenizer', async () => {
     expect(await codeOf(() => Tokenizer.create(bad, undefined, 'x'))).toBe('MODEL_INVALID')
   }
 })
+
+test.each([['x'], [0.5], [2 ** 40], [-1]])('refuses %s as the id of a token', async (id) => {
+  const vocab = { ...json.model.vocab, guitar: id }
+  const damaged = Tokenizer.create({ ...json, model: { ...json.model, vocab } }, undefined, 'tokenizer.json')
+  expect([...damaged.ids('a piano')]).toEqual([...tokenizer.ids('a piano')])
+  expect(await codeOf(() => damaged.ids('a guitar'))).toBe('MODEL_INVALID')
+})
