@@ -2,8 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Encoder } from '../encode/index.js'
 import { throwIfAborted } from '../errors.js'
 import { resolveOptions } from '../options.js'
-import { itemDocument, reviewDocument } from '../profile/documents.js'
-import type { ForgetCounts, Store } from '../store/index.js'
+import type { ForgetCounts } from '../store/index.js'
 import { INDEX, type LongOptions } from './defaults.js'
 import { removeUnfinished } from './everyone.js'
 import { runIndex } from './index-run.js'
@@ -12,6 +11,7 @@ import { liveState } from './live-index.js'
 import type { OpenedProject } from './opened-project.js'
 import { scrubRejects } from './reject-files.js'
 import { needsRetraining, noteForgotten } from './retraining.js'
+import { dropSuperseded } from './superseded.js'
 
 export interface ForgetReport extends Omit<ForgetCounts, 'users' | 'items'> {
   /** Whether the catalogue knew the person. */
@@ -54,7 +54,7 @@ export async function forgetPerson(
   await removeUnfinished(store)
   tell(1)
   // Wordings from before an edit, and of removed items, are nobody's by now: whose they were cannot be told.
-  if (store.spaces().length > 0) store.keepEmbeddings(currentTexts(store))
+  dropSuperseded(store)
   const { users, items, ...counts } = store.forgetUser(user)
   await wait(OTHERS_LOOK_EVERY)
   tell(2)
@@ -81,20 +81,6 @@ const DELETING_STEPS = 3
  * one after the other would otherwise keep all others waiting until they give up.
  */
 const OTHERS_LOOK_EVERY = 110
-
-/** Items whose texts are in memory at a time. */
-const ITEMS_AT_A_TIME = 1024
-
-/** Every text of the catalogue that vectors are made of. */
-function* currentTexts(store: Store): Generator<string, void, undefined> {
-  const keys = Array.from(store.eachItem(), ({ key }) => key)
-  for (let start = 0; start < keys.length; start += ITEMS_AT_A_TIME) {
-    for (const item of store.itemSources(keys.slice(start, start + ITEMS_AT_A_TIME))) {
-      yield itemDocument(item)
-      for (const review of item.reviews) yield reviewDocument(review)
-    }
-  }
-}
 
 async function rebuild(project: OpenedProject, encoder: Encoder, long: LongOptions): Promise<void> {
   await project.live.close()

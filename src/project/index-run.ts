@@ -10,6 +10,7 @@ import { textSpace, updateItemVectors, updateServedVectors, type VectorReport } 
 import { removeUnused } from './leftovers.js'
 import { indexFolder, type LiveState, liveState, setLiveState } from './live-index.js'
 import { adaptedSpace, type LiveModel, openServingModel, servedSpaceOf } from './serving-model.js'
+import { dropSuperseded } from './superseded.js'
 
 export interface IndexReport {
   readonly encoder: {
@@ -47,6 +48,7 @@ export async function runIndex(store: Store, encoder: Encoder, options: IndexOpt
     const target = targetOf(store, encoder)
     const encoded = performance.now()
     const index = await bringIndexUpToDate(store, encoder, target, options)
+    if (options.rebuild) dropSuperseded(store)
     return {
       encoder: {
         name: encoder.name,

@@ -2,6 +2,7 @@ import { TextrecError } from '../errors.js'
 import { row } from '../math/matrix.js'
 import type { Matrix } from '../types.js'
 import type { Connection } from './sqlite.js'
+import { ChangeWatch } from './state.js'
 import { textHash } from './text.js'
 import { readBlob, requireFinite, type Spaces, toBlob } from './vectors.js'
 
@@ -121,21 +122,55 @@ export class Embeddings {
 
   /**
    * Deletes the vectors of all texts that are not among `kept`, in every space, and the planned batches that hold one:
-   * earlier wordings, and what was written in records that are gone.
+   * earlier wordings, and what was written in records that are gone. Looks for them without keeping others from
+   * writing, unless they write all the time.
+   * @param kept called anew where something was written while it was looked for
    * @returns how many vectors
    */
-  keepOnly(kept: Iterable<string>): number {
-    return this.db.write(() => {
-      this.db.exec('CREATE TEMP TABLE kept_text (hash BLOB PRIMARY KEY) WITHOUT ROWID')
-      const insert = this.db.prepare('INSERT INTO kept_text VALUES (?) ON CONFLICT DO NOTHING')
-      for (const text of kept) insert.run(textHash(text))
-      const isGone = 'hash NOT IN (SELECT hash FROM kept_text)'
-      const deleted = this.db.prepare(`DELETE FROM embedding WHERE ${isGone}`).run()
-      this.db.exec(
-        `DELETE FROM planned_text WHERE (space, batch) IN (SELECT space, batch FROM planned_text WHERE ${isGone})`,
-      )
-      this.db.exec('DROP TABLE kept_text')
-      return deleted
-    })
+  keepOnly(kept: () => Iterable<string>): number {
+    const watch = new ChangeWatch(this.db)
+    for (let attempt = 0; attempt < QUIET_ATTEMPTS; attempt++) {
+      const before = watch.counter()
+      const gone = this.db.read(() => this.beside(kept()))
+      if (gone.length === 0) return 0
+      const deleted = this.db.write(() => (watch.counter() === before ? this.delete(gone) : undefined))
+      if (deleted !== undefined) return deleted
+    }
+    return this.db.write(() => this.delete(this.beside(kept())))
+  }
+
+  /** Hashes of all texts with a vector or a plan, but for those of `kept`. */
+  private beside(kept: Iterable<string>): Uint8Array[] {
+    const known = new Set<string>()
+    for (const text of kept) known.add(nameOf(textHash(text)))
+    const gone = new Map<string, Uint8Array>()
+    const held = this.db.prepareRaw<[Uint8Array]>(
+      'SELECT hash FROM embedding UNION SELECT hash FROM planned_text',
+    )
+    for (const [hash] of held.each()) if (!known.has(nameOf(hash))) gone.set(nameOf(hash), hash)
+    return [...gone.values()]
+  }
+
+  private delete(hashes: readonly Uint8Array[]): number {
+    const names = new Set(hashes.map(nameOf))
+    const planned = this.db
+      .prepareRaw<[number, number, Uint8Array]>('SELECT space, batch, hash FROM planned_text')
+      .all()
+    const plan = this.db.prepare('DELETE FROM planned_text WHERE space = ? AND batch = ?')
+    for (const [space, batch, hash] of planned) if (names.has(nameOf(hash))) plan.run(space, batch)
+    const spaces = this.db.prepareRaw<[number]>('SELECT DISTINCT key FROM space').all()
+    const vector = this.db.prepare('DELETE FROM embedding WHERE space = ? AND hash = ?')
+    let deleted = 0
+    for (const hash of hashes) {
+      for (const [space] of spaces) deleted += vector.run(space, hash)
+    }
+    return deleted
   }
 }
+
+/** How often the texts are looked through while others may write, before they have to wait. */
+const QUIET_ATTEMPTS = 3
+
+/** A hash as the key of a map. */
+const nameOf = (hash: Uint8Array): string =>
+  Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1')

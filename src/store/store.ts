@@ -321,7 +321,7 @@ export class Store {
   }
 
   /** Deletes vectors and plans of all texts but these, in every space. @returns how many vectors */
-  keepEmbeddings(texts: Iterable<string>): number {
+  keepEmbeddings(texts: () => Iterable<string>): number {
     return this.cache.keepOnly(texts)
   }
 
