@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isTextrecError, type Recommender } from '../../src/index.js'
@@ -20,7 +20,8 @@ const QUIET_EVERY = 2
 
 async function run({ short, work, signal, log }: TortureContext) {
   const started = performance.now()
-  const counts = { exports: 0, quiet: 0, refused: 0, lost: 0, partial: 0, unsound: 0, different: 0 }
+  const counts = { exports: 0, quiet: 0, alone: 0, refused: 0, lost: 0, partial: 0, unsound: 0, different: 0 }
+  const copies: string[] = []
   const complaints: string[] = []
   const project = join(work, 'shop')
   await makeBase(project, 'hnsw')
@@ -69,12 +70,24 @@ async function run({ short, work, signal, log }: TortureContext) {
       } finally {
         await copy.close()
       }
-      rmSync(join(work, `elsewhere-${i}`), { recursive: true })
+      copies.push(moved)
       log(`${counts.exports} exports, ${writer.batches} batches written meanwhile`)
     }
   } finally {
     await writer.end()
     await shop.close()
+  }
+  // As on a machine that has never seen the original.
+  renameSync(project, join(work, 'hidden'))
+  for (const moved of copies) {
+    signal.throwIfAborted()
+    const copy = await openBase(moved)
+    try {
+      counts.alone++
+      if ((await earlyAnswers(copy, true)) !== early) counts.different++
+    } finally {
+      await copy.close()
+    }
   }
   const notes = [`${writer.batches} batches were written meanwhile, with an index build every six`]
   return lineOf(
