@@ -139,8 +139,8 @@ for (const [name, promises] of Object.entries(PROMISES) as [EvaluationModel, Pro
 
 test('the other models are forms of these, or families, which have the suite in their own folder', () => {
   const others = Object.keys(EVALUATION_MODELS).filter((name) => !(name in PROMISES))
-  // Transfer needs a project that was trained: test/project/train.test.ts.
-  const known = [...Object.keys(FAMILIES), 'bm25', 'two-tower', 'transfer']
+  // Transfer needs a project that was trained: test/project/train.test.ts. The longer memory: served.test.ts.
+  const known = [...Object.keys(FAMILIES), 'bm25', 'two-tower', 'transfer', 'adapter-long', 'fused-long']
   for (const name of others)
     expect({ name, isKnown: known.some((one) => name.startsWith(one)) }).toEqual({ name, isKnown: true })
 })
