@@ -90,7 +90,7 @@ test('another encoder is tried beside the own one, and what it is best at is not
 test('what cannot be is refused before anything is tried', async () => {
   const asked = (models: readonly string[]) => shop.tune({ models: models as readonly 'auto'[] })
   await expect(asked(['two-tower', 'sasrek'])).rejects.toThrow(
-    "tune: there is no model 'sasrek'. Did you mean 'sasrec'? Models are auto, sasrec, sasrec-text, gru, two-tower,",
+    "tune: there is no model 'sasrek'. Did you mean 'sasrec'? Models are auto, sasrec, sasrec-text, sasrec-long, gru, two-tower,",
   )
   await expect(asked(['x'])).rejects.toEqual(code('OPTION_INVALID'))
   await expect(asked([])).rejects.toThrow('tune: models is an empty list.')
