@@ -10,8 +10,6 @@ export class Findings {
     refused: 0,
     harmless: 0,
     pages: 0,
-    otherwise: 0,
-    silent: 0,
     repairs: 0,
     unrepaired: 0,
   }

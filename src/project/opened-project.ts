@@ -51,11 +51,16 @@ export class OpenedProject {
     return new OpenedProject(Store.open(directory, { create: options.create }), options)
   }
 
-  /** Every public call runs in here, and close() waits for it. @throws PROJECT_CLOSED */
-  async during<T>(call: () => Promise<T>): Promise<T> {
+  /**
+   * Every public call runs in here, and close() waits for it.
+   * @param believing the catalogue, which is checked first where something else than textrec may have touched it
+   * @throws PROJECT_CLOSED, DATABASE_DAMAGED
+   */
+  async during<T>(call: () => Promise<T>, believing: boolean): Promise<T> {
     if (this.closed) {
       throw new TextrecError('PROJECT_CLOSED', 'This project has been closed.', 'Open it again.')
     }
+    if (believing) this.store.requireSound()
     const running = call()
     this.running.add(running)
     try {

@@ -68,10 +68,21 @@ const LATER = {
 
 let projectOf: (shop: Recommender) => OpenedProject
 
-/** Of a public call: close() waits for it. It rejects with PROJECT_CLOSED after that. */
-function counted<Call extends (this: Recommender, ...args: never[]) => Promise<unknown>>(method: Call): Call {
+type PublicCall = (this: Recommender, ...args: never[]) => Promise<unknown>
+
+/** Of a public call: close() waits for it. It rejects with PROJECT_CLOSED after that, DATABASE_DAMAGED for a damaged catalogue. */
+function counted<Call extends PublicCall>(method: Call): Call {
+  return within(method, true)
+}
+
+/** The same for a call that says itself what is wrong with the catalogue. */
+function examining<Call extends PublicCall>(method: Call): Call {
+  return within(method, false)
+}
+
+function within<Call extends PublicCall>(method: Call, believing: boolean): Call {
   const call = function (this: Recommender, ...args: Parameters<Call>) {
-    return projectOf(this).during(() => method.apply(this, args))
+    return projectOf(this).during(() => method.apply(this, args), believing)
   }
   return call as Call
 }
@@ -354,7 +365,7 @@ export class Recommender {
   }
 
   /** Examines the project's files; with `repair`, rebuilds what can be rebuilt from the database. */
-  @counted
+  @examining
   async doctor(options: Partial<DoctorOptions> = {}): Promise<DoctorReport> {
     const { project, store } = this
     const resolved = resolveOptions('doctor', DOCTOR, options)

@@ -178,6 +178,7 @@ export class Connection {
   private readonly statements = new Map<string, Statement<unknown>>()
   private readonly passing = new Map<string, Statement<unknown>>()
   private readonly rollbackListeners: (() => void)[] = []
+  private readonly commitListeners: (() => void)[] = []
   /** The file that was opened: by its path another one may be found later. */
   private readonly file: string | undefined
 
@@ -258,7 +259,10 @@ export class Connection {
       const fact = `${this.path} was removed, moved or replaced after it was opened.`
       throw new TextrecError('PROJECT_MISSING', fact, 'Close the project, and open it where it is now.')
     }
-    return this.transaction('BEGIN IMMEDIATE', work)
+    const isOutermost = !this.database.inTransaction
+    const result = this.transaction('BEGIN IMMEDIATE', work)
+    if (isOutermost) for (const listener of this.commitListeners) listener()
+    return result
   }
 
   /** Several reads of one state. */
@@ -269,6 +273,11 @@ export class Connection {
   /** Called whenever a transaction is undone: memory that mirrors the database must forget. */
   onRollback(listener: () => void): void {
     this.rollbackListeners.push(listener)
+  }
+
+  /** Called after every write that is committed. */
+  onCommit(listener: () => void): void {
+    this.commitListeners.push(listener)
   }
 
   /**

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Attributes, InteractionTable, ItemKey, Matrix, TimeKind, UserKey } from '../types.js'
 import { AttributeRows } from './attributes.js'
 import { type BackupOptions, backupCatalog } from './backup.js'
@@ -19,6 +20,7 @@ import {
 import { Ids } from './ids.js'
 import { type ItemVectorRow, type ItemVectors, type VectorChanges, VectorTable } from './item-vectors.js'
 import { Items, type StoredItem } from './items.js'
+import { KnownSound } from './known-sound.js'
 import { type ItemName, ItemNames } from './names.js'
 import { absolutePath, BUSY_TIMEOUT, catalogPath, type OpenOptions, openCatalog } from './open.js'
 import { removeItems } from './remove.js'
@@ -70,12 +72,15 @@ export class Store {
   private readonly allItems: AllItems
   private readonly columns: Columns
   private readonly names: ItemNames
+  private readonly sound: KnownSound
 
   private constructor(
     readonly directory: string,
     private readonly db: Connection,
     private readonly busyTimeout: number,
+    isNew: boolean,
   ) {
+    this.sound = new KnownSound(db, isNew)
     this.state = new State(db)
     this.watch = new ChangeWatch(db)
     this.itemTableIds = new Ids<ItemKey>(db, 'item')
@@ -105,12 +110,14 @@ export class Store {
    */
   static open(directory: string, options: OpenOptions = {}): Store {
     const absolute = absolutePath(directory)
-    return new Store(absolute, openCatalog(absolute, options), options.busyTimeout ?? BUSY_TIMEOUT)
+    const isNew = !existsSync(catalogPath(absolute))
+    return new Store(absolute, openCatalog(absolute, options), options.busyTimeout ?? BUSY_TIMEOUT, isNew)
   }
 
   /** Harmless when repeated. Any other call afterwards throws PROJECT_CLOSED. */
   close(): void {
     this.db.close()
+    this.sound.follow()
   }
 
   /** The project may be asked, not changed: it was opened so, or its folder cannot be written. */
@@ -417,5 +424,14 @@ export class Store {
   /** What is wrong with the file, in words; empty if nothing is. Reads all of it. */
   check(): string[] {
     return checkCatalog(this.db)
+  }
+
+  /**
+   * Checks the file as `check` does, unless textrec left it as it is now: before the first answer from a copy, a
+   * restored backup, a file that something else has touched.
+   * @throws DATABASE_DAMAGED
+   */
+  requireSound(): void {
+    this.sound.require()
   }
 }

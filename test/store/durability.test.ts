@@ -2,23 +2,12 @@ import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSy
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isTextrecError } from '#src/errors.js'
 import { random } from '#src/math/random.js'
 import { Store } from '#src/store/index.js'
 import { requireVersion, translate } from '#src/store/sqlite.js'
-import { openStore, startChild, temporaryFolder } from './temporary.js'
+import { codeOf, openStore, startChild, temporaryFolder } from './temporary.js'
 
 const Sqlite = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
-
-function codeOf(work: () => unknown): string | undefined {
-  try {
-    work()
-    return undefined
-  } catch (error) {
-    if (!isTextrecError(error)) throw error
-    return error.code
-  }
-}
 
 /** Batches of one person's 20 interactions, told apart by the person's id; prints each number once it is acknowledged. */
 const WRITE_BATCHES = (name: string, batches: number) => `

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
+import { isTextrecError } from '#src/errors.js'
 import { type OpenOptions, Store } from '#src/store/index.js'
 
 const folders: string[] = []
@@ -30,6 +31,17 @@ export function openStore(folder = temporaryFolder(), options: OpenOptions = { c
 /** Every byte of a project: catalogue, log, shared memory and whatever else lies there. */
 export function rawBytes(folder: string): Buffer {
   return Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))))
+}
+
+/** The code that `work` is refused with; undefined where it is not. */
+export function codeOf(work: () => void): string | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    if (!isTextrecError(error)) throw error
+    return error.code
+  }
 }
 
 export interface Child {
