@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { isTextrecError, throwIfAborted } from '../errors.js'
+import { isTextrecError, TextrecError, throwIfAborted } from '../errors.js'
 import { PeopleFile, peopleFolder } from '../recommend/people-files.js'
 import type { Store } from '../store/index.js'
 import { acquireLock } from '../store/lock.js'
@@ -45,7 +45,8 @@ export interface Repairs {
 
 /**
  * Examines database, live index and leftovers of killed processes. With `repair`, whatever can be made again
- * from the database is: the database itself is the truth and is never touched.
+ * from the database is: the database itself is the truth and is never touched, only believed again where something else
+ * has changed it and it is sound.
  * @throws ABORTED between two checks, and in the middle of a repair
  */
 export async function examine(
@@ -54,9 +55,10 @@ export async function examine(
   { rebuild, withdraw }: Repairs,
 ): Promise<DoctorReport> {
   const checks: Check[] = []
-  const isSound = () => checks[0].ok
+  // Nothing is made from a catalogue that is not sound; that itself comes first.
+  const isSound = () => checks.length === 0 || checks[0].ok
   const steps: readonly (readonly [look: () => Check | Promise<Check>, mend?: () => Promise<void>])[] = [
-    [() => checkDatabase(store)],
+    [() => checkDatabase(store), async () => acceptDatabase(store)],
     [() => checkModel(store), withdraw],
     [() => checkIndex(store), rebuild],
     [() => checkPeople(store), () => new PeopleKeeper(store).remove()],
@@ -112,6 +114,13 @@ function checkDatabase(store: Store): Check {
         fact: `catalog.db has ${problems.length} problems: ${problems.slice(0, 3).join('; ')}.`,
         remedy: 'Restore it from a backup, or import the source files into a new project.',
       }
+}
+
+/** A sound file that something else than textrec left is believed from here on. @throws DATABASE_DAMAGED */
+function acceptDatabase(store: Store): void {
+  const [problem] = store.accept()
+  if (problem === undefined) return
+  throw new TextrecError('DATABASE_DAMAGED', problem, 'Restore a backup.')
 }
 
 async function checkIndex(store: Store): Promise<Check> {

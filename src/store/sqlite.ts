@@ -178,6 +178,7 @@ export class Connection {
   private readonly statements = new Map<string, Statement<unknown>>()
   private readonly passing = new Map<string, Statement<unknown>>()
   private readonly rollbackListeners: (() => void)[] = []
+  private readonly writeListeners: (() => void)[] = []
   private readonly commitListeners: (() => void)[] = []
   /** The file that was opened: by its path another one may be found later. */
   private readonly file: string | undefined
@@ -260,6 +261,7 @@ export class Connection {
       throw new TextrecError('PROJECT_MISSING', fact, 'Close the project, and open it where it is now.')
     }
     const isOutermost = !this.database.inTransaction
+    if (isOutermost) for (const listener of this.writeListeners) listener()
     const result = this.transaction('BEGIN IMMEDIATE', work)
     if (isOutermost) for (const listener of this.commitListeners) listener()
     return result
@@ -273,6 +275,11 @@ export class Connection {
   /** Called whenever a transaction is undone: memory that mirrors the database must forget. */
   onRollback(listener: () => void): void {
     this.rollbackListeners.push(listener)
+  }
+
+  /** Called before every write. */
+  onWrite(listener: () => void): void {
+    this.writeListeners.push(listener)
   }
 
   /** Called after every write that is committed. */

@@ -117,7 +117,7 @@ export class Store {
   /** Harmless when repeated. Any other call afterwards throws PROJECT_CLOSED. */
   close(): void {
     this.db.close()
-    this.sound.follow()
+    this.sound.closed()
   }
 
   /** The project may be asked, not changed: it was opened so, or its folder cannot be written. */
@@ -423,15 +423,23 @@ export class Store {
 
   /** What is wrong with the file, in words; empty if nothing is. Reads all of it. */
   check(): string[] {
-    return checkCatalog(this.db)
+    const doubt = this.sound.doubt()
+    return doubt === undefined ? checkCatalog(this.db) : [doubt, ...checkCatalog(this.db)]
   }
 
   /**
-   * Checks the file as `check` does, unless textrec left it as it is now: before the first answer from a copy, a
-   * restored backup, a file that something else has touched.
+   * Checks the file unless textrec left it as it is now: before the first answer from a copy, a restored backup, a
+   * file that something else has touched.
    * @throws DATABASE_DAMAGED
    */
   requireSound(): void {
     this.sound.require()
+  }
+
+  /** Believes a file that something else has changed, if nothing else is wrong with it. @returns what is */
+  accept(): string[] {
+    const problems = checkCatalog(this.db)
+    if (problems.length === 0) this.sound.accept()
+    return problems
   }
 }
