@@ -124,10 +124,9 @@ export class LiveIndex {
   private async catchUp(): Promise<Opened> {
     const counter = this.store.changeCounter()
     if (this.opened !== undefined && counter === this.seenCounter) return this.opened
-    const state = requireLiveState(this.store)
-    if (this.opened?.state.indexId !== state.indexId) {
+    if (this.opened?.state.indexId !== requireLiveState(this.store).indexId) {
       const replaced = this.opened
-      this.opened = await this.open(state)
+      this.opened = await readLive(this.store, () => this.open(requireLiveState(this.store)))
       if (replaced !== undefined) await retire(replaced)
     }
     const opened = this.opened as Opened
@@ -142,22 +141,15 @@ export class LiveIndex {
     return opened
   }
 
-  /** Another process may publish a new index, and remove this one, between reading the pointer and opening. */
   private async open(state: LiveState): Promise<Opened> {
-    try {
-      // The model first: until it is asked there is nothing to close.
-      const model = await openServingModel(this.store.directory, state.model)
-      const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
-        name: state.indexId,
-        fingerprint: state.space,
-        dim: state.dim,
-      })
-      return { state, index, model, changes: new ChangeLog(sequence), users: 0, retired: false }
-    } catch (error) {
-      const now = requireLiveState(this.store)
-      if (now.indexId === state.indexId) throw error
-      return this.open(now)
-    }
+    // The model first: until it is asked there is nothing to close.
+    const model = await openServingModel(this.store.directory, state.model)
+    const { index, sequence } = await openIndex(indexFolder(this.store.directory, state.indexId), {
+      name: state.indexId,
+      fingerprint: state.space,
+      dim: state.dim,
+    })
+    return { state, index, model, changes: new ChangeLog(sequence), users: 0, retired: false }
   }
 }
 
