@@ -41,6 +41,9 @@ export function makeFolder(path: string): void {
     } catch (error) {
       // Another process may be making the same one.
       if (errorCode(error) !== 'EEXIST') throw error
+      if (existsSync(folder)) continue
+      const remedy = 'Remove the link, or make the folder that it names.'
+      throw new TextrecError('FILE_UNREADABLE', `${folder} is a link that leads nowhere.`, remedy)
     }
   }
 }

@@ -32,6 +32,7 @@ const ATTEMPTS = 20
 /** See Recommender.export. */
 export async function exportProject(store: Store, options: ExportOptions): Promise<ExportReport> {
   const out = requireTarget(store.directory, options.out)
+  if (options.check) store.requireSound()
   return publishNew(out, async (folder) => {
     const live = await copyState(store, folder, options)
     const catalog = join(folder, 'catalog.db')
@@ -144,7 +145,8 @@ function finish(folder: string, { check, signal, onProgress }: ExportOptions): S
     dropRejectFiles(copy)
     if (check) {
       onProgress?.({ stage: 'checking the copy', done: 0, total: 1, unit: 'catalogues' })
-      const [problem] = copy.check()
+      // What the copy's hash then is, it is compared with wherever it is put.
+      const [problem] = copy.accept()
       if (problem !== undefined) throw unsound(problem)
     }
     return copy.counts()

@@ -75,7 +75,7 @@ function counted<Call extends PublicCall>(method: Call): Call {
   return within(method, true)
 }
 
-/** The same for a call that says itself what is wrong with the catalogue. */
+/** The same for a call that looks itself whether the catalogue is sound. */
 function examining<Call extends PublicCall>(method: Call): Call {
   return within(method, false)
 }
@@ -393,7 +393,7 @@ export class Recommender {
    * @throws OPTION_INVALID if there is something at `out`, or it lies inside the project; DATABASE_DAMAGED,
    *   INDEX_DAMAGED or MODEL_INVALID if the project is not sound; DISK_FULL, ABORTED. Nothing is left at `out` then.
    */
-  @counted
+  @examining
   async export(options: Partial<ExportOptions> & { readonly out: string }): Promise<ExportReport> {
     const { exportProject } = await LATER.export()
     return exportProject(this.store, resolveOptions('export', EXPORT, options))

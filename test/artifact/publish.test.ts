@@ -79,6 +79,14 @@ test('impossible names, folders and links are refused when publishing', async ()
   expect(readdirSync(parent)).toEqual([])
 })
 
+test('a folder that is a link to nowhere is named', async () => {
+  await symlink(join(parent, 'nowhere'), join(parent, 'things'))
+  await expect(publish(1, join(parent, 'things', 'one'))).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    fact: expect.stringContaining('things is a link that leads nowhere'),
+  })
+})
+
 test('every changed byte, other kind, missing or linked file is refused', async () => {
   await publish(1)
   const source = random(11)

@@ -19,6 +19,8 @@ test('a catalogue that something else has changed is refused, named by doctor, a
   await expect(changed.search('zither')).rejects.toThrow(refused)
   await expect(changed.stats()).rejects.toThrow(refused)
   await expect(changed.upsert({ items: [{ id: 'y', title: 'New' }] })).rejects.toThrow(refused)
+  await expect(changed.export({ out: `${folder}-copy` })).rejects.toThrow(refused)
+  await changed.export({ out: `${folder}-as-it-is`, check: false })
   const { checks, healthy } = await changed.doctor()
   expect(healthy).toBe(false)
   expect(checks[0]).toMatchObject({ name: 'database', ok: false })

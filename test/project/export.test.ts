@@ -32,7 +32,7 @@ describe('export', () => {
     })
     const { items, reviews } = await shop.stats()
     expect(report).toMatchObject({ out: join(folder, 'new', 'copy'), items, reviews })
-    expect(readdirSync(report.out).sort()).toEqual(['catalog.db', 'crowd', 'indexes'])
+    expect(readdirSync(report.out).sort()).toEqual(['catalog.db', 'catalog.db-checked', 'crowd', 'indexes'])
     expect(readdirSync(join(folder, 'new'))).toEqual(['copy'])
     expect(new Set(seen)).toEqual(
       new Set(['copying the catalogue true', 'copying the index true', 'checking the copy true']),
