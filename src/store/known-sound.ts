@@ -48,11 +48,17 @@ export class KnownSound {
     const now = stampOf(this.db.path)
     if (now === undefined || now.bytes > LARGEST_CHECKED) return
     if (this.refused?.as === now.text) throw this.refused.error
-    const hash = this.kept?.hash
+    // Another process may have checked it since, or written it.
+    this.kept = this.read()
+    if (this.kept?.state === now.text) {
+      this.sound = now
+      return
+    }
     const doubt = this.doubt()
+    const { hash } = this.kept ?? {}
     const problems = doubt !== undefined ? [doubt] : hash === undefined ? checkCatalog(this.db) : []
     if (problems.length === 0) {
-      this.accept(now, hash)
+      this.accept(now, this.hasLog ? undefined : hash)
       return
     }
     const error = new TextrecError(
@@ -68,10 +74,14 @@ export class KnownSound {
 
   /** Why the file may not be what textrec left, although SQLite may find nothing wrong with it. */
   doubt(): string | undefined {
-    if (this.sound !== undefined || this.kept?.hash === undefined) return undefined
-    return hashOf(this.db.path) === this.kept.hash
-      ? undefined
-      : 'it has been changed by something else than textrec'
+    while (this.sound === undefined && this.kept?.hash !== undefined) {
+      const { hash } = this.kept
+      if (hashOf(this.db.path) === hash) return undefined
+      this.kept = this.read()
+      // Otherwise another process has written meanwhile, and taken its hash away first.
+      if (this.kept?.hash === hash) return 'it has been changed by something else than textrec'
+    }
+    return undefined
   }
 
   /** The file is sound as it is now. */
@@ -105,7 +115,9 @@ export class KnownSound {
 
   /** Before a write: should this process be killed after it, the file may be changed by whoever opens it next. */
   private loseHash(): void {
-    if (this.kept?.hash !== undefined) this.keep({ state: this.kept.state })
+    // Read anew: a process that was closed since this one was opened has left one.
+    const left = this.read()
+    if (left?.hash !== undefined) this.keep({ state: left.state })
   }
 
   private get hasLog(): boolean {

@@ -178,6 +178,28 @@ describe('a catalogue is checked before it is believed', () => {
     expect(left(folder)).toEqual({ state: stateOf(folder), hash: hashOf(folder) })
   })
 
+  test('a hash that another process leaves is taken away by the next write', () => {
+    const folder = shop()
+    writeFileSync(record(folder), JSON.stringify({ state: stateOf(folder) }))
+    const store = openStore(folder)
+    store.requireSound()
+    // As a process does that was the last to be closed before this one was opened, and hashed until now.
+    writeFileSync(record(folder), JSON.stringify({ state: stateOf(folder), hash: hashOf(folder) }))
+    store.write({ items: [{ id: 'written' }] })
+    expect(left(folder)).toEqual({ state: stateOf(folder) })
+  })
+
+  test('of two that open a copy, one writes before the other asks', () => {
+    const folder = temporaryFolder()
+    const original = shop()
+    for (const part of [catalog, record]) copyFileSync(part(original), part(folder))
+    const [reader, writer] = [openStore(folder), openStore(folder)]
+    writer.requireSound()
+    writer.write({ items: [{ id: 'written' }] })
+    reader.requireSound()
+    expect(left(folder).hash).toBeUndefined()
+  })
+
   test('what was put in its place is not vouched for', () => {
     const folder = shop()
     const other = shop()
