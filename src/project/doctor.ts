@@ -104,16 +104,21 @@ async function repaired(check: Check, mend: () => Promise<void>): Promise<Check>
   }
 }
 
-function checkDatabase(store: Store): Check {
+async function checkDatabase(store: Store): Promise<Check> {
+  const name = 'database'
   const problems = store.check()
-  return problems.length === 0
-    ? { name: 'database', ok: true, fact: 'catalog.db is sound.' }
-    : {
-        name: 'database',
-        ok: false,
-        fact: `catalog.db has ${problems.length} problems: ${problems.slice(0, 3).join('; ')}.`,
-        remedy: 'Restore it from a backup, or import the source files into a new project.',
-      }
+  if (problems.length > 0) {
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
+    const fact = `catalog.db has ${count}: ${problems.slice(0, 3).join('; ')}.`
+    const remedy = 'Restore it from a backup, or import the source files into a new project.'
+    return { name, ok: false, fact, remedy }
+  }
+  const doubt = await store.doubt()
+  if (doubt === undefined) return { name, ok: true, fact: 'catalog.db is sound.' }
+  const fact = `catalog.db is sound in itself, but not as textrec left it: ${doubt}.`
+  const remedy =
+    "Restore it from a backup; if it was put here on purpose, 'textrec doctor --repair' accepts it."
+  return { name, ok: false, fact, remedy }
 }
 
 /** A sound file that something else than textrec left is believed from here on. @throws DATABASE_DAMAGED */

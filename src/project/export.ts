@@ -32,11 +32,11 @@ const ATTEMPTS = 20
 /** See Recommender.export. */
 export async function exportProject(store: Store, options: ExportOptions): Promise<ExportReport> {
   const out = requireTarget(store.directory, options.out)
-  if (options.check) store.requireSound()
+  if (options.check) await store.requireSound()
   return publishNew(out, async (folder) => {
     const live = await copyState(store, folder, options)
     const catalog = join(folder, 'catalog.db')
-    const counts = finish(folder, options)
+    const counts = await finish(folder, options)
     await syncPath(catalog)
     return {
       out,
@@ -138,7 +138,7 @@ async function copyCrowd(from: string, to: string): Promise<void> {
 }
 
 /** Takes out what is true on this machine only, and looks whether the copy is sound. */
-function finish(folder: string, { check, signal, onProgress }: ExportOptions): StoreCounts {
+async function finish(folder: string, { check, signal, onProgress }: ExportOptions): Promise<StoreCounts> {
   throwIfAborted(signal, 'The export')
   const copy = Store.open(folder)
   try {
@@ -153,6 +153,7 @@ function finish(folder: string, { check, signal, onProgress }: ExportOptions): S
   } finally {
     // The last connection writes its log back and removes it: the folder then holds the catalogue alone.
     copy.close()
+    await copy.leaveHash()
   }
 }
 

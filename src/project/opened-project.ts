@@ -60,8 +60,7 @@ export class OpenedProject {
     if (this.closed) {
       throw new TextrecError('PROJECT_CLOSED', 'This project has been closed.', 'Open it again.')
     }
-    if (believing) this.store.requireSound()
-    const running = call()
+    const running = believing && !this.store.isKnownSound ? this.store.requireSound().then(call) : call()
     this.running.add(running)
     try {
       return await running
@@ -153,6 +152,7 @@ export class OpenedProject {
     await this.live.close()
     await this.encoders.close()
     this.store.close()
+    await this.store.leaveHash()
   }
 
   /** Whoever opens a project with an encoder or number format of their own must not get another's answers. */

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '../artifact/index.js'
 import { isTextrecError, TextrecError } from '../errors.js'
+import { loseHash } from './known-sound.js'
 import { openToRead } from './open-to-read.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 import { Connection } from './sqlite.js'
@@ -158,6 +159,7 @@ function migrate(connection: Connection, readonly: boolean): void {
       'Open it once for writing (any textrec command that writes) to bring it up to date.',
     )
   }
+  loseHash(connection.path)
   connection.write(() => {
     // Another process may have been faster: what counts is the version seen inside the transaction.
     for (let version = requireKnownVersion(connection); version < SCHEMA_VERSION; version++) {

@@ -116,8 +116,15 @@ export class Store {
 
   /** Harmless when repeated. Any other call afterwards throws PROJECT_CLOSED. */
   close(): void {
+    if (!this.db.isOpen) return
+    this.sound.closing()
     this.db.close()
     this.sound.closed()
+  }
+
+  /** After `close`: by its hash, a copy of the file is known wherever it is opened. */
+  leaveHash(): Promise<void> {
+    return this.sound.leaveHash()
   }
 
   /** The project may be asked, not changed: it was opened so, or its folder cannot be written. */
@@ -423,17 +430,26 @@ export class Store {
 
   /** What is wrong with the file, in words; empty if nothing is. Reads all of it. */
   check(): string[] {
-    const doubt = this.sound.doubt()
-    return doubt === undefined ? checkCatalog(this.db) : [doubt, ...checkCatalog(this.db)]
+    return checkCatalog(this.db)
+  }
+
+  /** Why the file may not be what textrec left, although SQLite may find nothing wrong with it. */
+  doubt(): Promise<string | undefined> {
+    return this.sound.doubt()
+  }
+
+  /** Whether textrec left the file as it is now, or it has been checked since. */
+  get isKnownSound(): boolean {
+    return this.sound.isKnown
   }
 
   /**
-   * Checks the file unless textrec left it as it is now: before the first answer from a copy, a restored backup, a
-   * file that something else has touched.
+   * Checks the file unless it is known to be sound: before the first answer from a copy, a restored backup, a file
+   * that something else has touched.
    * @throws DATABASE_DAMAGED
    */
-  requireSound(): void {
-    this.sound.require()
+  requireSound(): Promise<void> {
+    return this.sound.require()
   }
 
   /** Believes a file that something else has changed, if nothing else is wrong with it. @returns what is */
