@@ -125,6 +125,7 @@ describe('a trained project', () => {
     database.exec("UPDATE user SET id = 'somebody else than ' || id")
     database.close()
     const other = await open(copy)
+    await other.doctor({ repair: true })
     const { results } = await other.evaluate(asked)
     const ndcg = Object.fromEntries(results.map(({ name, metrics }) => [name, metrics['ndcg@10'].mean]))
     expect(ndcg.transfer).toBeGreaterThan(ndcg.frozen)
