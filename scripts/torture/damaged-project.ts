@@ -53,7 +53,7 @@ export async function forged(
   )
 }
 
-/** Pages of the catalogue: refused, or answered as by the whole one. SQLite has no checksums of pages, so what is not promised could show here. */
+/** Pages of the catalogue: refused, or answered as by the whole one. */
 export async function pages(
   context: TortureContext,
   prober: Prober,

@@ -70,7 +70,7 @@ let projectOf: (shop: Recommender) => OpenedProject
 
 type PublicCall = (this: Recommender, ...args: never[]) => Promise<unknown>
 
-/** Of a public call: close() waits for it. It rejects with PROJECT_CLOSED after that, DATABASE_DAMAGED for a damaged catalogue. */
+/** Of a public call: close() waits for it. It rejects with PROJECT_CLOSED after that, DATABASE_DAMAGED for such a catalogue. */
 function counted<Call extends PublicCall>(method: Call): Call {
   return within(method, true)
 }
